@@ -1,0 +1,73 @@
+"""The errors that textlrp raises for its users: every message says what was wrong, what is allowed and what to do next."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "CheckpointError",
+    "DataError",
+    "EmbeddingError",
+    "ExplanationError",
+    "InputError",
+    "MissingPackageError",
+    "RelevanceError",
+    "TextLRPError",
+    "TrainingError",
+    "UnknownNameError",
+    "unknown_name",
+]
+
+
+class TextLRPError(Exception):
+    """The base of every error that a user of textlrp can cause."""
+
+
+class InputError(TextLRPError, ValueError):
+    """An argument has a value that is not allowed."""
+
+
+class UnknownNameError(InputError):
+    """A name (of a model, rule, target, class, column…) is not known; the message lists those that are."""
+
+
+class DataError(TextLRPError):
+    """A data set cannot be read, or what it holds cannot be used."""
+
+
+class EmbeddingError(TextLRPError):
+    """A file of word vectors cannot be read, or does not fit the model."""
+
+
+class CheckpointError(TextLRPError):
+    """A checkpoint folder is missing, incomplete, damaged or not ours."""
+
+
+class TrainingError(TextLRPError):
+    """Training cannot start or cannot go on."""
+
+
+class RelevanceError(TextLRPError):
+    """Relevance cannot be propagated through a model: an operation has no rule, or a rule cannot be applied."""
+
+
+class ExplanationError(TextLRPError):
+    """A stored explanation cannot be read."""
+
+
+class MissingPackageError(TextLRPError, ImportError):
+    """An optional package is needed; the message says which, and how to install it."""
+
+
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
+    """Make the error for an unknown `name` of some `kind`, with the nearest right thing first.
+
+    >>> str(unknown_name("rule", "epsilom", ["epsilon", "gamma"]))
+    "unknown rule 'epsilom'; did you mean 'epsilon'? Known: epsilon, gamma"
+    """
+    names = [str(each) for each in known]
+    close = difflib.get_close_matches(str(name), names, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else "."
+    listed = ", ".join(names) if names else "none"
+    return UnknownNameError(f"unknown {kind} {str(name)!r}{hint} Known: {listed}")
