@@ -1,1 +1,1 @@
-"""models"""
+"""The classifiers that textlrp trains: configurations, torch modules, checkpoints."""
