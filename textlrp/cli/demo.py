@@ -1,0 +1,66 @@
+"""`textlrp demo`: the main job on what ships with textlrp, in under a minute."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from textlrp.cli.common import console, epilog, open_model, read_reviews, say, write_out
+
+__all__ = ["demo"]
+
+SHOWN = ("negated", "contrasting", "markup")  # one review of each of these styles is explained
+
+
+@click.command(epilog=epilog("textlrp demo", "textlrp demo --html demo.html"))
+@click.option("--html", default="demo.html", show_default=True, metavar="F", help="Where to write the page.")
+def demo(html: str) -> None:
+    """Explain several bundled reviews with both bundled models, score all of them, rank their words and write one HTML page."""
+    from textlrp.highlight.html import page
+    from textlrp.highlight.terminal import render
+    from textlrp.progress import shown, track
+    from textlrp.rank import rank
+
+    began = time.perf_counter()
+    out = console()
+    reviews = read_reviews("bundled")
+    explanations = []
+    for name in ("imdb-dense", "imdb-lstm"):
+        classifier = open_model(name)
+        out.rule(f"{name}: which words made it say that?")
+        for text in _chosen(reviews):
+            explanation = classifier.explain(text)
+            explanations.append(explanation)
+            out.print(render(explanation, top=5))
+            out.print()
+        _score(name, classifier, reviews)
+        with shown():
+            ranking = rank(
+                track(classifier.explain_stream(reviews["text"], target="margin"), name, total=len(reviews)), min_texts=5
+            )
+        out.print(ranking.to_table(8))
+    write_out(html, page(explanations, title="textlrp: which words made it say that?"))
+    say(f"the page with all of this: {html}   ({time.perf_counter() - began:.0f} s)")
+
+
+def _chosen(reviews: Any) -> list[str]:
+    """The shortest review of each style shown, positive and negative in turn."""
+    chosen = []
+    for i, style in enumerate(SHOWN):
+        of_style = [
+            text
+            for text, label, its in zip(reviews["text"], reviews["label"], reviews["style"], strict=True)
+            if its == style and label == i % 2
+        ]
+        chosen += sorted(of_style, key=len)[:1]
+    return chosen
+
+
+def _score(name: str, classifier: Any, reviews: Any) -> None:
+    from textlrp.evaluation import evaluate, match_labels
+
+    labels = match_labels(reviews.features["label"].names, reviews["label"], classifier.classes_)
+    result = evaluate(classifier, reviews["text"], labels)
+    console().print(f"{name} on the {result['n']} bundled reviews: accuracy {result['accuracy']:.3f}, F1 {result['f1']:.3f}")

@@ -1,0 +1,65 @@
+"""`textlrp evaluate`: accuracy, F1, calibration and confusion matrix on a labelled data set."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from textlrp.cli.common import console, data_options, epilog, model_option, open_model, read_reviews
+
+__all__ = ["confusion_table", "evaluate"]
+
+
+@click.command(
+    epilog=epilog(
+        "textlrp evaluate --model imdb-dense --data imdb:test",
+        "textlrp evaluate --model imdb-lstm --data bundled --json",
+        "textlrp evaluate --data mine.csv --map 0=negative --map 1=positive",
+    )
+)
+@model_option
+@data_options
+@click.option("--map", "mapping", multiple=True, metavar="LABEL=CLASS", help="Read the data's LABEL as the model's CLASS.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, and nothing else there.")
+def evaluate(model: str, data: str, mapping: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Measure a model on a labelled data set: accuracy, macro F1, calibration error, confusion matrix."""
+    from textlrp.evaluation import evaluate as measure
+    from textlrp.evaluation import match_labels
+    from textlrp.progress import shown
+
+    with shown():
+        reviews = read_reviews(data, **options)
+        classifier = open_model(model)
+        labels = match_labels(reviews.features["label"].names, reviews["label"], classifier.classes_, mapping=_pairs(mapping))
+        result = measure(classifier, reviews["text"], labels)
+    if as_json:
+        click.echo(json.dumps({"model": model, "data": data, **result}, indent=2))
+        return
+    out = console()
+    out.print(confusion_table(result, title=f"{model} on {data}: rows are the labels, columns the predictions"))
+    out.print(f"accuracy {result['accuracy']:.4f}   F1 {result['f1']:.4f}   ECE {result['ece']:.4f}   n {result['n']:,}")
+
+
+def confusion_table(result: dict[str, Any], *, title: str) -> Any:
+    """Draw the confusion matrix of `textlrp.evaluation.evaluate` as a table."""
+    from rich.table import Table
+
+    table = Table(title=title)
+    table.add_column("")
+    for name in result["classes"]:
+        table.add_column(name, justify="right")
+    for name, row in zip(result["classes"], result["confusion"], strict=True):
+        table.add_row(name, *(f"{count:,}" for count in row))
+    return table
+
+
+def _pairs(mapping: tuple[str, ...]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for each in mapping:
+        label, sign, name = each.partition("=")
+        if not sign or not label or not name:
+            raise click.BadParameter(f"{each!r} is not LABEL=CLASS, such as 1=positive", param_hint="--map")
+        pairs[label] = name
+    return pairs

@@ -1,0 +1,69 @@
+"""`textlrp explain`: which words spoke for and against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from textlrp.cli.common import console, epilog, model_option, open_model, read_text, rule_options, say, write_out
+
+__all__ = ["explain"]
+
+
+@click.command(
+    epilog=epilog(
+        'textlrp explain "Not bad at all, but the ending was a mess."',
+        'textlrp explain "A dull, lifeless film." --model imdb-dense --target positive --top 10',
+        "textlrp explain --file review.txt --html review.html",
+        "cat review.txt | textlrp explain - --json - | jq .relevance",
+    )
+)
+@click.argument("text", required=False)
+@click.option("--file", type=click.Path(path_type=Path), help="Read the text from this file.")
+@model_option
+@click.option(
+    "--target",
+    default="predicted",
+    show_default=True,
+    metavar="T",
+    help="What is explained: predicted, margin (one class against the other), or a class by name or number.",
+)
+@rule_options
+@click.option("--top", default=5, show_default=True, type=click.IntRange(0), help="How many words to list on each side.")
+@click.option("--html", metavar="F", help="Write one self-contained page; - writes it to standard output.")
+@click.option("--json", "as_json", metavar="F", help="Write the explanation as JSON; - writes it to standard output.")
+def explain(
+    text: str | None,
+    file: Path | None,
+    model: str,
+    target: str,
+    rule: str,
+    gates: str,
+    top: int,
+    html: str | None,
+    as_json: str | None,
+) -> None:
+    """Explain one review: TEXT, or - for standard input, or --file.
+
+    Prints the review with its words coloured (+ for the target, - against it), the prediction, the strongest words of both
+    sides, and the ledger: how the explained score divides into words, biases and what the stabilisers absorbed.
+    """
+    review = read_text(text, file)
+    explanation = open_model(model).explain(review, target=_target(target), rule=rule, gates=gates)
+    if as_json is not None:
+        write_out(as_json, explanation.to_json() + "\n")
+    if html is not None:
+        write_out(html, explanation.to_html())
+    if "-" not in (html, as_json):
+        from textlrp.highlight.terminal import render
+
+        console().print(render(explanation, top=top))
+        for path in (html, as_json):
+            if path is not None:
+                say(f"written: {path}")
+
+
+def _target(name: str) -> str | int:
+    """A number on the command line is a class index, unless a class has that name."""
+    return int(name) if name.lstrip("-").isdigit() else name

@@ -1,0 +1,107 @@
+"""`textlrp rank`: the words that speak for and against a class, over a whole data set."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import click
+
+from textlrp.cli.common import (
+    console,
+    data_options,
+    epilog,
+    model_option,
+    open_model,
+    read_reviews,
+    rule_options,
+    say,
+    write_out,
+)
+
+__all__ = ["rank"]
+
+
+@click.command(
+    epilog=epilog(
+        "textlrp rank --model imdb-dense --data bundled --top 10",
+        "textlrp rank --model imdb-lstm --data imdb:test --top 20 --min-texts 50",
+        "textlrp rank --data mine.csv --target positive --format csv --out words.csv",
+    )
+)
+@model_option
+@data_options
+@click.option("--top", default=10, show_default=True, type=click.IntRange(1), help="How many words on each side.")
+@click.option(
+    "--target",
+    default=None,
+    metavar="T",
+    help="The class whose words are ranked, or margin. Default: the margin of two classes, else it must be named.",
+)
+@click.option(
+    "--min-texts",
+    default=None,
+    type=click.IntRange(1),
+    help="Leave out words that fewer texts hold. Default: 1 in 1,000 texts, at least 3.",
+)
+@click.option("--limit", default=None, type=click.IntRange(1), help="Read so many texts only, drawn evenly from the data set.")
+@click.option(
+    "--by", type=click.Choice(["mean", "total"]), default="mean", show_default=True, help="Order by mean or total relevance."
+)
+@rule_options
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option("--out", default="-", metavar="F", help="Write to this file instead of standard output.")
+def rank(
+    model: str,
+    data: str,
+    top: int,
+    target: str | None,
+    min_texts: int | None,
+    limit: int | None,
+    by: str,
+    rule: str,
+    gates: str,
+    form: str,
+    out: str,
+    **options: Any,
+) -> None:
+    """Rank the words of a data set by their relevance for one class.
+
+    Every text is explained for that class, and each word's relevance is averaged over the corpus. Listed for each word: its
+    mean relevance an occurrence, how many texts hold it, and its share of positive relevance.
+    """
+    from textlrp.progress import shown, track
+    from textlrp.rank import rank as rank_words
+
+    with shown():
+        reviews = read_reviews(data, labelled=False, **options)
+        texts = reviews["text"] if limit is None else _evenly(reviews["text"], limit)
+        classifier = open_model(model)
+        if target is None:
+            if len(classifier.classes_) != 2:
+                raise click.UsageError(
+                    f"name the class with --target; the model has {', '.join(map(str, classifier.classes_))}"
+                )
+            target = "margin"
+        stream = classifier.explain_stream(texts, target=target, rule=rule, gates=gates)
+        ranking = rank_words(
+            track(stream, "explaining", total=len(texts)),
+            min_texts=min_texts or max(3, math.ceil(len(texts) / 1000)),
+        )
+    if form == "csv":
+        write_out(out, ranking.to_csv(top, by=by))
+    elif form == "json":
+        write_out(out, ranking.to_json(top, by=by) + "\n")
+    elif out == "-":
+        console().print(ranking.to_table(top, by=by))
+    else:
+        write_out(out, ranking.to_text(top, by=by))
+    if out != "-":
+        say(f"written: {out}")
+
+
+def _evenly(texts: Any, limit: int) -> list[str]:
+    """`limit` texts at equal steps through all of them, so that sorted labels do no harm."""
+    listed = list(texts)
+    count = min(limit, len(listed))
+    return [listed[i * len(listed) // count] for i in range(count)]

@@ -1,0 +1,154 @@
+"""`textlrp train`: a classifier from labelled texts, as a checkpoint folder."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from textlrp.cli.common import console, data_options, epilog, read_reviews, say
+
+__all__ = ["train"]
+
+
+@click.command(
+    epilog=epilog(
+        "textlrp train --data imdb --data-dir ~/data --embeddings glove.txt.gz --arch dense --out my-dense",
+        "textlrp train --data reviews.csv --arch lstm --out my-lstm",
+        "textlrp train --data topics/ --embeddings glove-wiki-gigaword-100 --arch cnn --epochs 5 --out my-cnn",
+    )
+)
+@data_options
+@click.option(
+    "--embeddings", metavar="NAME|PATH", help="A file of GloVe or word2vec vectors, or a name of gensim's downloader."
+)
+@click.option("--arch", type=click.Choice(["dense", "lstm", "gru", "cnn"]), default="dense", show_default=True)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder that will hold the checkpoint.")
+@click.option("--epochs", type=click.IntRange(1), help="At most so many passes over the data.")
+@click.option("--batch-size", type=click.IntRange(1), help="Texts a batch.")
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True))
+@click.option("--max-tokens", type=click.IntRange(1), help="Read each text only so far.")
+@click.option("--min-count", type=click.IntRange(1), help="Leave words out of the vocabulary that are rarer.")
+@click.option("--option", "options_given", multiple=True, metavar="NAME=VALUE", help="An option of the architecture: units=64.")
+@click.option("--validation", default=0.1, show_default=True, type=click.FloatRange(0, 0.9, min_open=True))
+@click.option("--limit", type=click.IntRange(10), help="Train on so many texts only, evenly drawn: for a try.")
+@click.option("--test", metavar="D", help="Measure the result once on this data set, such as imdb:test.")
+@click.option("--seed", default=0, show_default=True, type=int)
+@click.option("--threads", type=click.IntRange(1), help="CPU threads. Default: all cores.")
+@click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1… Default: the GPU where there is one.")
+@click.option("--storage", type=click.Choice(["float32", "float16", "int8"]), default="float32", show_default=True)
+@click.option("--force", is_flag=True, help="Replace a folder --out that is there already.")
+def train(
+    data: str,
+    embeddings: str | None,
+    arch: str,
+    out: Path,
+    options_given: tuple[str, ...],
+    limit: int | None,
+    test: str | None,
+    threads: int | None,
+    storage: str,
+    force: bool,
+    **settings: Any,
+) -> None:
+    """Train a classifier on labelled texts and write it to a folder.
+
+    What is not given is chosen from the data and said. A validation part is set aside, stratified; training stops when it no
+    longer improves, and the best weights are kept. Killed or interrupted, the same command goes on where it was.
+    """
+    from textlrp.classifier import TextClassifier
+    from textlrp.progress import shown
+    from textlrp.training import TrainingInterrupted
+
+    _check_out(out, force=force)
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    reading = {name: settings.pop(name) for name in ("data_dir", "text_column", "label_column")}
+    with shown():
+        reviews = read_reviews(data, **reading)
+        texts, labels = _drawn(reviews, limit)
+        classifier = TextClassifier(arch, embeddings=embeddings, model_options=_options(options_given), **settings)
+        try:
+            classifier.fit(
+                texts,
+                labels,
+                state=out.with_name(out.name + ".training"),
+                storage=storage,
+                notice=say,
+                on_epoch=_say_epoch,
+                data=data,
+                embeddings=Path(embeddings).name if embeddings else "",
+                command="textlrp " + " ".join(map(shlex.quote, sys.argv[1:])),
+            )
+        except TrainingInterrupted as stop:
+            say(str(stop))
+            raise click.exceptions.Exit(1) from None
+        metrics = dict(classifier.metrics_)
+        if test is not None:
+            metrics[test] = _measure(classifier, test, reading)
+        classifier.trained_.save(out, metrics=metrics)
+    _report("validation", metrics["validation"])
+    if test is not None:
+        _report(test, metrics[test])
+    say(f'written: {out}   (textlrp explain --model {shlex.quote(str(out))} "…")')
+
+
+def _check_out(out: Path, *, force: bool) -> None:
+    if out.exists() and not force and (out.is_file() or any(out.iterdir())):
+        raise click.UsageError(f"--out {out} exists already; name another folder, or say --force to replace it")
+    out.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _options(given: tuple[str, ...]) -> dict[str, Any]:
+    """NAME=VALUE pairs, the values read as JSON where they are JSON (64, true, [3,4]) and as text elsewhere."""
+    import json
+
+    options: dict[str, Any] = {}
+    for each in given:
+        name, sign, value = each.partition("=")
+        if not sign or not name:
+            raise click.BadParameter(f"{each!r} is not NAME=VALUE, such as units=64", param_hint="--option")
+        try:
+            options[name] = json.loads(value)
+        except json.JSONDecodeError:
+            options[name] = value
+    return options
+
+
+def _drawn(reviews: Any, limit: int | None) -> tuple[list[str], list[str]]:
+    names = reviews.features["label"].names
+    texts, labels = list(reviews["text"]), [names[i] if i >= 0 else None for i in reviews["label"]]
+    if None in labels:
+        raise click.UsageError("some of the texts have no label; name a labelled part of the data, such as imdb:train")
+    if limit is not None and limit < len(texts):
+        chosen = [i * len(texts) // limit for i in range(limit)]
+        texts, labels = [texts[i] for i in chosen], [labels[i] for i in chosen]
+    return texts, labels
+
+
+def _say_epoch(epoch: Any) -> None:
+    say(
+        f"epoch {epoch.number}: train loss {epoch.train_loss:.4f}   validation loss {epoch.loss:.4f}"
+        f"   accuracy {epoch.accuracy:.4f}   F1 {epoch.f1:.4f}   {epoch.seconds:.0f} s"
+    )
+
+
+def _measure(classifier: Any, data: str, reading: dict[str, Any]) -> dict[str, Any]:
+    from textlrp.evaluation import evaluate, match_labels
+
+    reviews = read_reviews(data, **reading)
+    labels = match_labels(reviews.features["label"].names, reviews["label"], classifier.classes_)
+    return evaluate(classifier, reviews["text"], labels)
+
+
+def _report(data: str, result: dict[str, Any]) -> None:
+    from textlrp.cli.evaluate import confusion_table
+
+    out = console()
+    out.print(confusion_table(result, title=f"{data}: rows are the labels, columns the predictions"))
+    out.print(f"accuracy {result['accuracy']:.4f}   F1 {result['f1']:.4f}   n {result['n']:,}")
