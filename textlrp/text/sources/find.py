@@ -62,8 +62,9 @@ def find_source(
     if name == "bundled":
         _no_columns(options, "bundled")
         path = bundled("reviews.jsonl")
-        options = options._replace(text_column="text", label_column="label")
-        return _tables("bundled", [path], split, "train", options, {**key, "bundled": str(path)}, classes)
+        options = Options("text", "label")
+        key = {**key, "path": str(path), "options": options._asdict()}
+        return _tables("bundled", [path], split, "train", options, key, classes)
     path = Path(name).expanduser()
     if not path.exists():
         raise _nothing(name)
@@ -97,11 +98,12 @@ def find_source(
 
 def _imdb(path: Path | None, split: str | None, options: Options, key: dict[str, Any], classes: Sequence[str] | None) -> Source:
     names = list(classes) if classes is not None else list(imdb.CLASSES)
-    key = {**key, "path": str(path.resolve()) if path else None, "classes": names}
+    options = options._replace(labelled=False)  # what has no label is a split of its own, so this asks for nothing more
+    key = {**key, "path": str(path.resolve()) if path else None, "classes": names, "options": options._asdict()}
 
     def build() -> Mapping[str, Part]:
         found = imdb.read_imdb(path, options) if path else imdb.from_hub()
-        return _parts(found, "imdb", options._replace(labelled=False), names)
+        return _parts(found, "imdb", options, names)
 
     return Source("imdb", key, stamp(path, files=False) if path else "", build, split or "train")
 

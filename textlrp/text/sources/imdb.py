@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,7 @@ __all__ = ["CLASSES", "SPLITS", "find_imdb", "from_hub", "is_imdb", "read_imdb"]
 CLASSES = ("negative", "positive")
 SPLITS = ("train", "test", "unsup")
 HOME = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+_HUB = "stanfordnlp/imdb"
 _FOLDERS = {"neg": "negative", "pos": "positive", "unsup": None}
 _MEMBER = re.compile(r"(?:^|/)(train|test)/(neg|pos|unsup)/(\d+)_(\d+)\.txt$")
 _NAMES = ("aclImdb", "aclImdb_v1.tar.gz", "aclImdb.tar.gz", "aclImdb_v1", "imdb")
@@ -57,7 +59,8 @@ def read_imdb(path: Path, options: Options) -> dict[str, Rows]:
     found: dict[str, list[tuple[int, int, str, str]]] = {split: [] for split in SPLITS}
     for member in track(members(path, _is_review), "reading IMDB", total=100_000):
         place = _MEMBER.search(str(member.name))
-        assert place is not None
+        if place is None:
+            continue
         split, folder, number, rating = place.groups()
         text = decode(member.data, f"{str(member.name)!r} in {str(path)!r}", encoding=options.encoding, errors=options.errors)
         row = (list(_FOLDERS).index(folder), int(number), f"{split}/{folder}/{number}_{rating}", text)
@@ -85,22 +88,41 @@ def from_hub() -> dict[str, Rows]:
 
     from textlrp.resources import cache_dir
 
+    theirs = Path(datasets.config.HF_DATASETS_CACHE)
+    has_it = (theirs / _HUB.replace("/", "___")).is_dir()
     bars = datasets.utils.logging.is_progress_bar_enabled()
     datasets.utils.logging.disable_progress_bar()
     try:
+        if not has_it:
+            _reach(datasets.config.HF_ENDPOINT)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            hub: Any = datasets.load_dataset("stanfordnlp/imdb", cache_dir=str(cache_dir("datasets")))
-            names = {"train": "train", "test": "test", "unsupervised": "unsup"}
-            return {ours: _hub_rows(hub[theirs], ours) for theirs, ours in names.items()}
+            hub: Any = datasets.load_dataset(_HUB, cache_dir=str(theirs if has_it else cache_dir("datasets")))
+        names = {"train": "train", "test": "test", "unsup": "unsupervised"}
+        return {ours: _hub_rows(hub[name], ours) for ours, name in names.items()}
     except Exception as error:
         raise DataError(
-            f"IMDB is not here, and it cannot be downloaded ({type(error).__name__}); get {HOME} "
+            f"IMDB is not here, and it cannot be downloaded ({type(error).__name__}: {_short(error)}); get {HOME} "
             "and name its folder with data_dir (--data-dir) or the environment variable TEXTLRP_DATA"
         ) from error
     finally:
         if bars:
             datasets.utils.logging.enable_progress_bar()
+
+
+def _reach(address: str) -> None:
+    """Ask for one answer, so that a machine without a network is told at once (the hub's client tries for half a minute)."""
+    import urllib.error
+    import urllib.request
+
+    if not address.startswith(("https://", "http://")):
+        return
+    with contextlib.suppress(urllib.error.HTTPError):  # an error over HTTP is an answer
+        urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=10).close()  # noqa: S310
+
+
+def _short(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200]
 
 
 def _hub_rows(part: Any, split: str) -> Rows:
