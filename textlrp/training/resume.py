@@ -1,0 +1,98 @@
+"""The state of a training on disk: all that is needed to go on to the same result, in one file, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from textlrp.errors import InputError, TrainingError
+from textlrp.files import atomic_path
+
+__all__ = ["StateFile"]
+
+_NAME = "state.safetensors"
+
+
+class StateFile:
+    """The file in `folder` that a training of a certain `identity` writes, and reads when it is started again.
+
+    The identity is a digest of the data, the first weights and the recipe: the state of another training is refused.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], *, identity: str) -> None:
+        self.folder, self.identity = Path(folder), identity
+        self.path = self.folder / _NAME
+        if self.folder.is_dir() and not self.path.exists() and any(self.folder.iterdir()):
+            raise InputError(
+                f"the folder {str(self.folder)!r} holds something else than the state of a training: choose another"
+            )
+
+    def read(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """Return the tensors and the record that were written last; None if there are none."""
+        from safetensors import SafetensorError, safe_open
+
+        if not self.path.exists():
+            return None
+        start_anew = f"delete the folder {str(self.folder)!r} to start anew"
+        try:
+            with safe_open(self.path, framework="pt") as file:
+                record = json.loads((file.metadata() or {}).get("record", "{}"))
+                if not isinstance(record, dict) or record.get("identity") != self.identity:
+                    raise TrainingError(
+                        f"{str(self.path)!r} is the state of another training (other texts, options or seed): {start_anew}"
+                    )
+                tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError, ValueError) as error:
+            raise TrainingError(f"{str(self.path)!r} cannot be read ({error}): {start_anew}") from None
+        return tensors, record
+
+    def write(self, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
+        """Write tensors and record in place of what is there; a kill at any moment leaves the old file or the new one."""
+        from safetensors.torch import save_file
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({**record, "identity": self.identity}, allow_nan=False)
+        with atomic_path(self.path) as temporary:
+            save_file(
+                {name: each.detach().cpu().contiguous() for name, each in tensors.items()}, temporary, metadata={"record": text}
+            )
+        for left in self.folder.glob(f".{_NAME}.*.part"):  # of a run that was killed while it wrote
+            left.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Delete the state and its folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def pack(model: Mapping[str, Tensor], best: Mapping[str, Tensor], optimiser: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Name the tensors of a training for its file: weights, best weights, the optimiser's moments, the random state."""
+    tensors = {f"model.{name}": each for name, each in model.items()}
+    tensors |= {f"best.{name}": each for name, each in best.items()}
+    for index, values in optimiser["state"].items():
+        tensors |= {f"optimiser.{index}.{name}": each for name, each in values.items()}
+    tensors["random.cpu"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors["random.cuda"] = torch.cuda.get_rng_state()
+    # safetensors refuses two names for one storage
+    return {name: each.detach().clone() for name, each in tensors.items()}
+
+
+def group(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with `prefix`, without it."""
+    return {name[len(prefix) :]: each for name, each in tensors.items() if name.startswith(prefix)}
+
+
+def optimiser_state(tensors: Mapping[str, Tensor], groups: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the optimiser's state dict of packed tensors."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, each in group(tensors, "optimiser.").items():
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = each
+    return {"state": state, "param_groups": groups}
