@@ -68,7 +68,7 @@ ANY_TEXT = st.one_of(
 )
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(ANY_TEXT)
 def test_between_the_tokens_lies_nothing_but_white_space(text: str) -> None:
     position = 0
@@ -80,13 +80,13 @@ def test_between_the_tokens_lies_nothing_but_white_space(text: str) -> None:
     assert text[position:].replace("\x85", "x").strip() == ""
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(ANY_TEXT)
 def test_words_are_the_normal_forms_of_the_tokens(text: str) -> None:
     assert words(text) == [normal_form(token.text) for token in tokenise(text)]
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(ANY_TEXT)
 def test_a_normal_form_is_its_own_normal_form_and_has_something_to_see(text: str) -> None:
     for word in words(text):
@@ -191,16 +191,37 @@ def test_tokens_have_these_normal_forms(token: str, form: str) -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["a", "a.", "x's", "a@", "a.b", "a-", "<br", "<br ", "<a x", "<!--", "&", "&#1", "http://)", "1/", "*", "o_", "é.", ":-"],
+    [
+        "a",
+        "a.",
+        "x's",
+        "a@",
+        "a.b",
+        "a-",
+        "<br",
+        "<br ",
+        "<a x",
+        "<!--",
+        "&",
+        "&#1",
+        "http://)",
+        "1/",
+        "*",
+        "o_",
+        "é.",
+        ":-",
+        "<br>",
+        "<br> x",
+    ],
 )
-def test_a_word_of_200_000_characters_takes_linear_time(piece: str) -> None:
+def test_a_word_of_100_000_characters_takes_linear_time(piece: str) -> None:
     def seconds(length: int) -> float:
         text = piece * (length // len(piece)) + "aa!"
         begin = time.perf_counter()
         tokenise(text)
         return time.perf_counter() - begin
 
-    assert seconds(200_000) < 40 * seconds(20_000) + 1.0
+    assert seconds(100_000) < 40 * seconds(10_000) + 0.5
 
 
 def test_a_token_is_a_plain_tuple() -> None:

@@ -50,7 +50,7 @@ _PATTERNS = (
     r"[\w.+-]{1,64}+@(?:[\p{L}\p{N}-]{1,63}+\.){1,8}+[\p{L}]{2,24}+",
     rf"(?:[a-zA-Z0-9-]{{1,63}}+\.){{1,8}}(?:com|org|net|edu|gov|info|co\.uk){_END}(?:/[^\s<>\"“”]*[^\s<>\"“”'’.,;:!?)\]}}])?",
     # HTML entities
-    r"&(?:\L<entities>|#\d{1,7}+|#[xX][0-9a-fA-F]{1,6}+);",
+    r"&(?:(?=[a-zA-Z0-9]{2,32}+;)\L<entities>|#\d{1,7}+|#[xX][0-9a-fA-F]{1,6}+);",
     # emoji: keycaps, flags, pictures with skin tone, variation selector or tag sequence, joined by zero-width joiners
     r"[0-9#*]\ufe0f?\u20e3",
     r"\p{Regional_Indicator}{2}",
@@ -137,17 +137,28 @@ def tokenise(text: str) -> list[Token]:
     tokens: list[Token] = []
     plain = _plain(text)
     position = 0
-    for start, end in [*((m.start(), m.end()) for m in MARKUP.finditer(plain)), (len(plain), len(plain))]:
-        for chunk in plain[position:start].split():
-            position = plain.index(chunk, position)
-            for piece in _pieces(chunk) if len(chunk) <= _CACHED_LENGTH else _split(chunk):
-                stop = position + len(piece)
-                tokens.append(Token(text[position:stop], position, stop))
-                position = stop
-        if end > start:
-            tokens.append(Token(text[start:end], start, end))
-        position = end
+    for markup in MARKUP.finditer(plain) if "<" in plain else ():
+        _append_tokens(tokens, plain[position : markup.start()], position)
+        position = markup.end()
+        tokens.append(Token(markup[0], markup.start(), position))
+    _append_tokens(tokens, plain[position:], position)
+    if plain is not text:
+        return [Token(text[start:end], start, end) for _, start, end in tokens]
     return tokens
+
+
+def _append_tokens(tokens: list[Token], text: str, offset: int) -> None:
+    """Append the tokens of a stretch of text without markup that begins at `offset`."""
+    make, append = tuple.__new__, tokens.append  # twice as fast as Token(…), which matters for millions of tokens
+    position = 0
+    for chunk in text.split():
+        position = text.index(chunk, position)
+        start = offset + position
+        position += len(chunk)
+        for piece in _pieces(chunk) if len(chunk) <= _CACHED_LENGTH else _split(chunk):
+            end = start + len(piece)
+            append(make(Token, (piece, start, end)))
+            start = end
 
 
 def words(text: str) -> list[str]:
