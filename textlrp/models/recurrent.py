@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from textlrp.models.config import RecurrentConfig
@@ -51,11 +52,38 @@ class Recurrent(nn.Module):
     def states(self, words: Tensor, lengths: Tensor) -> Tensor:  # [B,T,E], [B] -> [B,T,D]
         """Return the states at each token; what stands on padding must not be used.
 
-        From left to right, padding comes after everything and needs no care; only the other direction is packed.
+        From left to right, padding comes after everything and needs no care; only the other direction does. Packing it is
+        exact and plain, but keeps the CPU from its fast kernel: there, training and prediction turn each text round instead.
         """
         layer: nn.LSTM | nn.GRU = getattr(self, self.arch)
         if not layer.bidirectional or bool((lengths == words.shape[1]).all()):
             states: Tensor = layer(words)[0]
             return states
+        if words.device.type == "cpu" and (self.training or torch.is_inference_mode_enabled()):
+            return _both_ways(layer, words, lengths)
         packed = pack_padded_sequence(words, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
         return pad_packed_sequence(layer(packed)[0], batch_first=True, total_length=words.shape[1])[0]
+
+
+def _both_ways(layer: nn.LSTM | nn.GRU, words: Tensor, lengths: Tensor) -> Tensor:  # [B,T,E], [B] -> [B,T,2H]
+    """Run each direction of each layer as a padded layer of its own, from left to right over texts turned round."""
+    turned = (lengths[:, None] - 1 - torch.arange(words.shape[1])).clamp(min=0)[..., None]  # [B,T,1]: its own inverse
+    states = words
+    for number in range(layer.num_layers):
+        if number and layer.dropout:
+            states = functional.dropout(states, layer.dropout, layer.training)
+        backward = states.gather(1, turned.expand(-1, -1, states.shape[2]))
+        ahead = _one_way(layer, states, number, "")
+        back = _one_way(layer, backward, number, "_reverse")
+        states = torch.cat([ahead, back.gather(1, turned.expand(-1, -1, layer.hidden_size))], dim=-1)
+    return states
+
+
+def _one_way(layer: nn.LSTM | nn.GRU, states: Tensor, number: int, direction: str) -> Tensor:  # [B,T,D] -> [B,T,H]
+    weights = [getattr(layer, f"{kind}_l{number}{direction}") for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    start = states.new_zeros(1, states.shape[0], layer.hidden_size)
+    if isinstance(layer, nn.LSTM):
+        ahead: Tensor = torch.lstm(states, (start, start), weights, True, 1, 0.0, layer.training, False, True)[0]
+    else:
+        ahead = torch.gru(states, start, weights, True, 1, 0.0, layer.training, False, True)[0]
+    return ahead
