@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 from typing import BinaryIO
 
 from textlrp.errors import DataError, InputError
@@ -38,9 +39,9 @@ def decode(data: bytes, where: str, *, encoding: str = "utf-8-sig", errors: str 
     """
     try:
         return data.decode(encoding, errors)
-    except UnicodeDecodeError as error:
-        start = error.start + (3 if encoding == "utf-8-sig" and data.startswith(codecs.BOM_UTF8) else 0)
-        raise not_text(where, data, start, 1 + data.count(b"\n", 0, start), encoding) from None
+    except UnicodeDecodeError:
+        offset, line = first_bad_byte(io.BytesIO(data), encoding) or (0, 1)
+        raise not_text(where, data, offset, line, encoding) from None
 
 
 def not_text(where: str, head: bytes, offset: int, line: int, encoding: str) -> DataError:
@@ -56,7 +57,7 @@ def not_text(where: str, head: bytes, offset: int, line: int, encoding: str) -> 
 
 def first_bad_byte(stream: BinaryIO, encoding: str) -> tuple[int, int] | None:
     """Return (offset, line) of the first byte of `stream` that does not decode, or None."""
-    decoder = codecs.getincrementaldecoder(encoding)()
+    decoder = codecs.getincrementaldecoder("utf-8" if encoding == "utf-8-sig" else encoding)()
     offset, line = 0, 1
     while True:
         block = stream.read(1 << 20)

@@ -66,7 +66,7 @@ def find_source(
         key = {**key, "path": str(path), "options": options._asdict()}
         return _tables("bundled", [path], split, "train", options, key, classes)
     path = Path(name).expanduser()
-    if not path.exists():
+    if not name or not path.exists():
         raise _nothing(name)
     key["path"] = str(path.resolve())
     if imdb.is_imdb(path):
@@ -159,6 +159,6 @@ def _no_columns(options: Options, name: str) -> None:
 
 def _nothing(name: str) -> Exception:
     if Path(name).name == name and not Path(name).suffix and name.split(":")[0].isidentifier():
-        error = unknown_name("data set", name, NAMES)
+        error = unknown_name("data set", name.split(":")[0], NAMES)
         return UnknownNameError(f"{error}; or give the path of a file or folder (there is no {name!r} here)")
     return DataError(f"there is no file or folder {name!r}; give its path, or one of the data sets {', '.join(NAMES)}")

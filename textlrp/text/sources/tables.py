@@ -108,7 +108,11 @@ def _collect(path: Path, options: Options, names: list[str], parts: Iterable[dic
 
 def _text(value: Any, path: Path, row: int) -> str:
     if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+        try:
+            value.encode()
+            return value
+        except UnicodeEncodeError:  # half a surrogate pair, as JSON may hold
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if value is None or value != value:
         return ""
     if isinstance(value, int | float):
@@ -127,7 +131,7 @@ def _csv(path: Path, options: Options, *, tabs: bool) -> Rows:
 
     with _open(path, options) as handle:
         header = handle.readline()
-    mark = "\t" if tabs else max((";", "\t", ","), key=header.count)
+    mark = "\t" if tabs else max((",", ";", "\t"), key=header.count)
     keywords: dict[str, Any] = {"sep": mark, "dtype": str, "na_filter": False, "index_col": False, "skip_blank_lines": True}
 
     def parts(quoting: int) -> Iterator[dict[str, list[Any]]]:
@@ -165,7 +169,7 @@ def _tsv(path: Path, options: Options, names: list[str], parts: Any) -> Rows:
 def _json(path: Path, options: Options, *, lines: bool) -> Rows:
     with _open(path, options) as handle:
         if not lines:
-            with contextlib.suppress(json.JSONDecodeError):
+            with contextlib.suppress(json.JSONDecodeError, RecursionError):
                 return _whole_json(path, options, json.load(handle))
             handle.seek(0)
         records = []
@@ -255,7 +259,11 @@ def _parquet(path: Path, options: Options) -> Rows:
                     yield part
 
             return _collect(path, options, schema.names, parts())
-    except pyarrow.ArrowException as error:
+    except UnicodeDecodeError as error:
+        raise DataError(f"{str(path)!r} holds a text that is not UTF-8 ({error}); write it again") from None
+    except (pyarrow.ArrowException, OSError) as error:
+        if getattr(error, "errno", None):
+            raise
         raise DataError(f"{str(path)!r} is broken or not Parquet ({error}); write it again") from error
 
 
