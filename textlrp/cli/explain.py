@@ -8,7 +8,7 @@ import click
 
 from textlrp.cli.common import console, epilog, model_option, open_model, read_text, rule_options, say, write_out
 
-__all__ = ["explain"]
+__all__ = ["explain", "target_of"]
 
 
 @click.command(
@@ -50,7 +50,7 @@ def explain(
     sides, and the ledger: how the explained score divides into words, biases and what the stabilisers absorbed.
     """
     review = read_text(text, file)
-    explanation = open_model(model).explain(review, target=_target(target), rule=rule, gates=gates)
+    explanation = open_model(model).explain(review, target=target_of(target), rule=rule, gates=gates)
     if as_json is not None:
         write_out(as_json, explanation.to_json() + "\n")
     if html is not None:
@@ -64,6 +64,6 @@ def explain(
                 say(f"written: {path}")
 
 
-def _target(name: str) -> str | int:
+def target_of(name: str) -> str | int:
     """A number on the command line is a class index, unless a class has that name."""
     return int(name) if name.lstrip("-").isdigit() else name
