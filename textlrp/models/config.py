@@ -65,13 +65,17 @@ class ModelConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class DenseConfig(ModelConfig):
-    """A dense network over pooled word vectors, and over pooled vectors of hashed n-grams if `ngrams` names their lengths."""
+    """A dense network over pooled word vectors, and over pooled vectors of n-grams if `ngrams` names their lengths.
+
+    N-grams are hashed into `ngram_buckets` rows, or, with `ngram_selected`, only chosen ones have a row, each its own.
+    """
 
     arch: str = _field(checks.choice("dense"), default="dense")
     pooling: tuple[str, ...] = _field(checks.choices("mean", "max", "root"), default=("mean",))
     ngrams: tuple[int, ...] = _field(checks.wholes(2, 5, most=4), default=())
     ngram_buckets: int = _field(checks.whole(2, 50_000_000), default=262_144)
     ngram_dim: int = _field(checks.whole(1, 1_024), default=16)
+    ngram_selected: bool = _field(checks.flag, default=False)
     ngram_pooling: tuple[str, ...] = _field(checks.choices("mean", "max", "root"), default=("root",))
 
     def __post_init__(self) -> None:

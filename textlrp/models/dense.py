@@ -21,7 +21,7 @@ class Dense(nn.Module):
         self.pooling, self.ngram_pooling = config.pooling, config.ngram_pooling
         self.embedding = nn.Embedding(config.vocabulary_size, config.embedding_dim, padding_idx=0)
         self.word_dropout = WordDropout(config.word_dropout)
-        tables = {str(n): NGramEmbedding(n, config.ngram_buckets, config.ngram_dim) for n in config.ngrams}
+        tables = {str(n): NGramEmbedding(n, config.ngram_buckets, config.ngram_dim, selected=config.ngram_selected) for n in config.ngrams}
         self.ngrams = nn.ModuleDict(tables)
         features = len(config.pooling) * config.embedding_dim
         features += len(config.ngrams) * len(config.ngram_pooling) * config.ngram_dim

@@ -31,6 +31,8 @@ def expected_tensors(config: ModelConfig, storage: str) -> dict[str, tuple[str, 
         if storage == "int8" and name in tables:
             expected[name] = ("I8", shape)
             expected[name + _SCALE] = ("F32", shape[:1])
+        elif weight.dtype == torch.int32:  # the hashes of selected n-grams
+            expected[name] = ("I32", shape)
         else:
             expected[name] = ("F32" if storage == "float32" else "F16", shape)
     return expected
@@ -46,6 +48,9 @@ def to_stored(module: nn.Module, storage: str) -> dict[str, Tensor]:
     tables = _tables(module)
     stored: dict[str, Tensor] = {}
     for name, weight in module.state_dict().items():
+        if weight.dtype == torch.int32:
+            stored[name] = weight.detach().to("cpu", copy=True).contiguous()
+            continue
         value = weight.detach().to("cpu", torch.float32)
         if storage == "int8" and name in tables:
             scale = _rounded_up(value.abs().amax(1) / 127)
@@ -67,6 +72,9 @@ def from_stored(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
     weights: dict[str, Tensor] = {}
     for name, value in stored.items():
         if name.endswith(_SCALE) and name[: -len(_SCALE)] in stored:
+            continue
+        if value.dtype == torch.int32:
+            weights[name] = value.clone()
             continue
         weight = value.to(torch.float32, copy=True)  # the file may be mapped: hold no part of it
         if value.dtype == torch.int8:

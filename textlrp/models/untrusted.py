@@ -14,7 +14,7 @@ __all__ = ["check_tensors", "member", "read_object"]
 
 _MOST_HEADER = 4_000_000  # bytes of the table of contents of a safetensors file
 _MOST_DEPTH = 16
-_BYTES = {"F32": 4, "F16": 2, "I8": 1}
+_BYTES = {"F32": 4, "F16": 2, "I8": 1, "I32": 4}
 
 
 def member(folder: Path, name: str, *, most_bytes: int) -> Path:
