@@ -1,0 +1,82 @@
+"""Which axis tells the texts apart, after a view, a sum or a broadcast: read from the arguments where that is easy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from textlrp.lrp.tape import Samples, Var
+
+__all__ = ["aligned", "follow"]
+
+_ALIGNED = frozenset(
+    "add sub subtract rsub neg negative masked_fill where clone contiguous detach to float double half bfloat16 type type_as cpu cuda"
+    " maximum minimum fmax fmin nan_to_num index_fill cumsum cummax cummin tril triu alias expand expand_as broadcast_to diff".split()
+)
+_REDUCING = frozenset("sum mean nansum nanmean amax amin max min median kthvalue".split())
+_POOLING = frozenset(
+    "max_pool1d max_pool1d_with_indices adaptive_max_pool1d adaptive_max_pool1d_with_indices avg_pool1d adaptive_avg_pool1d".split()
+)
+
+
+def aligned(inputs: Sequence[Var], output: Var) -> Samples:
+    """Return the texts of an output that its inputs were broadcast to."""
+    for var in inputs:
+        own = var.samples()
+        if own.dim is None:
+            if var.shape == output.shape:
+                return own
+            continue
+        at = own.dim + len(output.shape) - len(var.shape)
+        if var.shape[own.dim] == output.shape[at]:
+            return Samples(at, own.index)
+    own = inputs[0].samples()
+    return Samples.compress(own.spread(inputs[0].shape, inputs[0].value.device).expand(output.shape))
+
+
+def follow(name: str, args: Any, kwargs: Any, inputs: Sequence[Var], output: Var) -> Samples | None:
+    """Return the texts of the output of a structural operation, or None where only trying it out will tell."""
+    if name in _ALIGNED:
+        return aligned(inputs, output)
+    own, rank = inputs[0].samples(), len(inputs[0].shape)
+    if own.dim is None:
+        return None
+    if name in _REDUCING:
+        return _reduced(own, rank, args, kwargs)
+    if name in _POOLING and own.dim == 0 and rank == 3:
+        return own
+    if name in ("transpose", "swapaxes", "swapdims"):
+        one, two = (_axis(each, rank) for each in _pair(args, kwargs))
+        return Samples({one: two, two: one}.get(own.dim, own.dim), own.index)
+    if name in ("cat", "concat", "concatenate"):
+        axis = kwargs.get("dim", args[1] if len(args) > 1 else 0)
+        return None if _axis(axis, rank) == own.dim else own
+    if name in ("unsqueeze", "stack"):
+        axis = _axis(kwargs.get("dim", args[1] if len(args) > 1 else 0), rank + 1)
+        return Samples(own.dim + (axis <= own.dim), own.index)
+    return None
+
+
+def _reduced(own: Samples, rank: int, args: Any, kwargs: Any) -> Samples | None:
+    given = [kwargs[key] for key in ("dim", "axis") if key in kwargs] or list(args[1:2])
+    if not given or given[0] is None or isinstance(given[0], torch.Tensor):
+        return None
+    dims = given[0] if isinstance(given[0], (tuple, list)) else [given[0]]
+    gone = {_axis(each, rank) for each in dims}
+    if own.dim in gone or not gone:
+        return None
+    keep = kwargs.get("keepdim", args[2] if len(args) > 2 else False)
+    assert own.dim is not None
+    return own if keep else Samples(own.dim - sum(each < own.dim for each in gone), own.index)
+
+
+def _axis(axis: int, rank: int) -> int:
+    return axis % rank
+
+
+def _pair(args: Any, kwargs: Any) -> tuple[int, int]:
+    keys = [key for key in ("dim0", "dim1", "axis0", "axis1") if key in kwargs]
+    one, two = (*args[1:], *(kwargs[key] for key in keys))
+    return one, two

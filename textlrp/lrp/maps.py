@@ -1,0 +1,81 @@
+"""Linear maps that rules are applied to: what x becomes under a weight, and how it goes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+__all__ = ["ConvMap", "DenseMap", "LinearMap"]
+
+
+@dataclass(frozen=True, eq=False)
+class LinearMap:
+    """The interface: z = apply(x, weight) + bias, and the transposed map back from z to x."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor | None  # shaped to broadcast against z
+
+    def apply(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Return Σ_i x_i w_ji, without the bias."""
+        raise NotImplementedError
+
+    def transpose(self, q: torch.Tensor, weight: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """Return Σ_j w_ji q_j, in the shape of the input `like`."""
+        raise NotImplementedError
+
+    def scatter(self, q: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """Return Σ_j q_j over the outputs that input i goes into, in the shape of `like`."""
+        return self.transpose(q, torch.ones_like(self.weight), like)
+
+    def fan_in(self, like: torch.Tensor) -> torch.Tensor | float:
+        """Return how many inputs each output has."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class DenseMap(LinearMap):
+    """z = x Wᵀ + b over the last axis; weight [out, in]."""
+
+    def apply(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Return x Wᵀ."""
+        return x @ weight.t()
+
+    def transpose(self, q: torch.Tensor, weight: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """Return q W."""
+        return q @ weight
+
+    def scatter(self, q: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """Give every input the sum of all outputs."""
+        return q.sum(-1, keepdim=True).expand(like.shape)
+
+    def fan_in(self, like: torch.Tensor) -> float:
+        """Return the number of inputs."""
+        return float(self.weight.shape[1])
+
+
+@dataclass(frozen=True, eq=False)
+class ConvMap(LinearMap):
+    """A 1-d convolution; x [B, in, T] or [in, T], weight [out, in / groups, K]."""
+
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    groups: int = 1
+
+    def apply(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Return the convolution without bias."""
+        return F.conv1d(x, weight, None, self.stride, self.padding, self.dilation, self.groups)
+
+    def transpose(self, q: torch.Tensor, weight: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """Return the transposed convolution, in the input's length."""
+        reach = (q.shape[-1] - 1) * self.stride - 2 * self.padding + self.dilation * (weight.shape[-1] - 1) + 1
+        rest = like.shape[-1] - reach
+        return F.conv_transpose1d(q, weight, None, self.stride, self.padding, rest, self.groups, self.dilation)
+
+    def fan_in(self, like: torch.Tensor) -> torch.Tensor:
+        """Return how many inputs lie under each output's window; fewer at a padded border."""
+        one = like.new_ones([1, *like.shape[-2:]])
+        count = self.apply(one, torch.ones_like(self.weight))
+        return count if like.dim() == 3 else count[0]

@@ -1,0 +1,70 @@
+"""Names of layers: which module of the model is running, found without touching it.
+
+The stack of Python frames says it: each running module has a frame of `nn.Module._call_impl`, whose `self` is the module. Nothing is
+hooked or patched, threads do not see each other, and weights that are computed (weight normalisation, quantised embeddings) or
+shared do not matter. Functional code that holds parameters itself is named by its parameter.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import CodeType
+
+import torch
+from torch import nn
+
+__all__ = ["Names"]
+
+_CALL = nn.Module._call_impl.__code__
+
+
+class Names:
+    """The names of a model's modules and parameters."""
+
+    def __init__(self, module: nn.Module, stop: CodeType) -> None:
+        self._module = module
+        self._stop = stop
+        self._modules: dict[int, str] = {}
+        self._owners: dict[int, list[tuple[nn.Module, str, str]]] = {}
+        for name, each in module.named_modules():
+            self._modules.setdefault(id(each), name)
+            for key, parameter in each._parameters.items():
+                if parameter is not None:
+                    self._owners.setdefault(id(parameter), []).append((each, name, key))
+
+    def running(self) -> nn.Module:
+        """Return the innermost module that is running."""
+        frame = sys._getframe(1)
+        while frame is not None:  # type: ignore[redundant-expr]
+            if frame.f_code is _CALL:
+                found = frame.f_locals["self"]
+                if id(found) in self._modules:
+                    assert isinstance(found, nn.Module)
+                    return found
+            elif frame.f_code is self._stop:
+                break
+            frame = frame.f_back  # type: ignore[assignment]
+        return self._module
+
+    def name(self, module: nn.Module) -> str:
+        """Return the dotted name of a module of the model; the model itself is ''."""
+        return self._modules.get(id(module), "")
+
+    def is_parameter(self, tensor: torch.Tensor) -> bool:
+        """Tell whether a tensor is a parameter of the model, or a view of one."""
+        return id(tensor) in self._owners or (tensor._is_view() and id(tensor._base) in self._owners)
+
+    def layer(self, weight: torch.Tensor | None, operation: str) -> tuple[str, nn.Module]:
+        """Return name and module of the layer that runs `operation` with `weight`."""
+        module = self.running()
+        owners = [] if weight is None else self._owners.get(id(weight), [])
+        if not owners and weight is not None and weight._is_view():
+            owners = self._owners.get(id(weight._base), [])
+        own = [key for owner, _, key in owners if owner is module]
+        if owners and not own:
+            module, name, key = owners[0]
+        else:
+            name, key = self.name(module), own[0] if own else operation
+        if type(module).__module__.startswith("torch.nn") or not any(True for _ in module.children()):
+            return name or operation, module
+        return f"{name}.{key}" if name else key, module

@@ -1,0 +1,42 @@
+"""Small arithmetic that every rule shares: signs, stabilised denominators, safe quotients."""
+
+from __future__ import annotations
+
+import torch
+
+__all__ = ["quotient", "sign", "stabilise", "wide"]
+
+
+def sign(z: torch.Tensor) -> torch.Tensor:
+    """Return the sign of z as Arras 2017 takes it: sign(0) = +1.
+
+    >>> sign(torch.tensor([-2.0, 0.0, 3.0])).tolist()
+    [-1.0, 1.0, 1.0]
+    """
+    return torch.ones_like(z).masked_fill_(z < 0, -1.0)
+
+
+def stabilise(z: torch.Tensor, epsilon: float) -> torch.Tensor:
+    """Return z + ε · sign(z), with sign(0) = +1.
+
+    >>> stabilise(torch.tensor([-1.0, 0.0]), 0.5).tolist()
+    [-1.5, 0.5]
+    """
+    if epsilon == 0:
+        return z
+    return z + sign(z).mul_(epsilon)
+
+
+def quotient(numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor:
+    """Return numerator / denominator, and 0 where the denominator is exactly 0.
+
+    >>> quotient(torch.tensor([1.0, 1.0]), torch.tensor([2.0, 0.0])).tolist()
+    [0.5, 0.0]
+    """
+    empty = denominator == 0
+    return (numerator / denominator.masked_fill(empty, 1.0)).masked_fill_(empty, 0.0)
+
+
+def wide(tensor: torch.Tensor) -> torch.Tensor:
+    """Return half-precision numbers as float32, others as they are: relevance is never computed in half precision."""
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor

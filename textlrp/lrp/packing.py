@@ -1,0 +1,92 @@
+"""Packed sequences: from [B, T, E] to [N, E] and back, which only copies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from textlrp.lrp.run import Run
+from textlrp.lrp.tape import Node, Samples, Tape, Var
+
+__all__ = ["pack", "pad", "pad_packed_sequence", "pack_padded_sequence"]
+
+pack = torch._VF._pack_padded_sequence  # type: ignore[attr-defined]
+pad = torch._VF._pad_packed_sequence  # type: ignore[attr-defined]
+
+
+class Pack(Node):
+    """[B, T, E] or [T, B, E] to the data of a PackedSequence, [N, E]."""
+
+    operation = "pack_padded_sequence"
+
+    def __init__(self, x: Var, lengths: torch.Tensor, sizes: torch.Tensor, *, batch_first: bool) -> None:
+        self.inputs = (x,)
+        self.lengths, self.sizes, self.batch_first = lengths, sizes, batch_first
+
+    def backward(self, run: Run) -> None:
+        """Pad with zeros."""
+        x, data = self.inputs[0], self.outputs[0]
+        steps = x.shape[1 if self.batch_first else 0]
+        c, r = (None if each is None else pad(each, self.sizes, self.batch_first, 0.0, steps)[0] for each in (data.c, data.r))
+        x.add(c, r)
+
+    def samples(self, output: Var) -> Samples:
+        """Pack the numbers of the texts as well."""
+        x = self.inputs[0]
+        numbers = x.samples().spread(x.shape, x.value.device)
+        thin = numbers[(..., *([0] * (numbers.dim() - 2)))]
+        return Samples(0, pack(thin.contiguous(), self.lengths, self.batch_first)[0])
+
+
+class Pad(Node):
+    """The data of a PackedSequence to [B, T, E] or [T, B, E]."""
+
+    operation = "pad_packed_sequence"
+
+    def __init__(self, data: Var, sizes: torch.Tensor, lengths: torch.Tensor, *, batch_first: bool) -> None:
+        self.inputs = (data,)
+        self.sizes, self.lengths, self.batch_first = sizes, lengths, batch_first
+
+    def backward(self, run: Run) -> None:
+        """Pack; nothing comes back to padding, which is a constant."""
+        data, out = self.inputs[0], self.outputs[0]
+        c, r = (None if each is None else pack(each, self.lengths, self.batch_first)[0] for each in (out.c, out.r))
+        data.add(c, r)
+        if bool((out.value[..., 0] != 0).any()) and out.c is not None:
+            mine = pad(data.value, self.sizes, self.batch_first, 0.0, out.shape[1 if self.batch_first else 0])[0]
+            constant = out.value - mine
+            if bool((constant != 0).any()):
+                run.book("bias", out, torch.where(out.c == 0, 0.0, constant * out.c))
+
+    def samples(self, output: Var) -> Samples:
+        """The first step of the data holds every text once."""
+        data = self.inputs[0]
+        own = data.samples()
+        assert own.dim == 0
+        numbers = own.spread(data.shape[:1], data.value.device)
+        return Samples(0 if self.batch_first else 1, numbers[: int(self.sizes[0])])
+
+
+def pack_padded_sequence(tape: Tape, args: tuple[Any, ...]) -> Any:
+    """Run _pack_padded_sequence, on values or on ids."""
+    data, sizes = pack(*args)
+    x = tape.find(args[0])
+    if x is not None:
+        node = Pack(x, args[1], sizes, batch_first=args[2])
+        tape.record(node, data)
+        if x.positions is not None:
+            node.outputs[0].positions = pack(x.positions, args[1], args[2])[0]
+    return data, sizes
+
+
+def pad_packed_sequence(tape: Tape, args: tuple[Any, ...]) -> Any:
+    """Run _pad_packed_sequence, on values or on ids."""
+    out, lengths = pad(*args)
+    data = tape.find(args[0])
+    if data is not None:
+        node = Pad(data, args[1], lengths, batch_first=args[2])
+        tape.record(node, out)
+        if data.positions is not None:
+            node.outputs[0].positions = pad(data.positions, args[1], args[2], -1, args[4])[0]
+    return out, lengths

@@ -1,0 +1,101 @@
+"""Pointwise non-linearities: relevance passes through unchanged, but for what the function makes of nothing.
+
+For f(0) = 0, R_in = R_out, so c_in = c_out · f(x) / x. Otherwise f(0) is a bias: c_in = c_out · (f(x) − f(0)) / x, and c_out · f(0) is
+booked. Where x is (nearly) 0 the quotient is the slope f'(0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from textlrp.lrp.numbers import wide
+from textlrp.lrp.run import Run
+from textlrp.lrp.tape import Node, Tape, Var
+
+__all__ = ["GATING", "IDENTITIES", "POINTWISE", "Passing", "Pointwise", "pointwise"]
+
+# The functions of one tensor that relevance passes. Parameters of the function (slopes, bounds) may follow.
+POINTWISE = frozenset(
+    "relu relu6 leaky_relu rrelu prelu elu selu celu gelu silu mish tanh hardtanh hardswish softsign tanhshrink softshrink hardshrink"
+    " threshold sigmoid hardsigmoid logsigmoid softplus exp expm1 log1p sin sinh asinh atan arctan erf abs square clamp clip clamp_min"
+    " clamp_max sqrt log_sigmoid".split()
+)
+GATING = frozenset("sigmoid hardsigmoid".split())  # what makes a gate; softmax is at home in attention.py
+IDENTITIES = frozenset("dropout alpha_dropout feature_dropout feature_alpha_dropout dropout1d native_dropout".split())
+
+
+class Passing(Node):
+    """The identity: dropout in evaluation, casts."""
+
+    def __init__(self, operation: str, x: Var) -> None:
+        self.operation, self.inputs = operation, (x,)
+
+    def backward(self, run: Run) -> None:
+        """Pass everything on."""
+        self.inputs[0].add(self.outputs[0].c, self.outputs[0].r)
+
+
+class Pointwise(Node):
+    """y = f(x), element by element."""
+
+    def __init__(self, func: Callable[..., Any], name: str, x: Var, args: Any, kwargs: Any) -> None:
+        self.operation, self.inputs = name, (x,)
+        self.func, self.args, self.kwargs = func, args, kwargs
+        x.needed = name != "relu"
+
+    def backward(self, run: Run) -> None:
+        """Pass r as it is, and c by the quotient."""
+        (x,), (y,) = self.inputs, self.outputs
+        c = y.c
+        if c is not None:
+            if self.operation == "relu":
+                c = c.masked_fill(wide(y.value) <= 0, 0.0)
+            else:
+                c = self._quotient(run, wide(x.value), wide(y.value), c)
+        x.add(c, y.r)
+
+    def _quotient(self, run: Run, x: torch.Tensor, y: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
+        origin = torch.zeros(1, dtype=x.dtype, device=x.device, requires_grad=True)
+        with torch.enable_grad():
+            start = self.func(origin, *self.args, **self.kwargs)
+            slope = torch.autograd.grad(start.sum(), origin)[0].item() if start.requires_grad else 0.0
+        rest = start.detach()
+        if bool(rest == 0):
+            near = x.abs() < torch.finfo(x.dtype).tiny * 1e4
+            return c * torch.where(near, slope, y / x.masked_fill(near, 1.0))
+        run.book("bias", self.outputs[0], c * rest)
+        near = x.abs() < torch.finfo(x.dtype).eps ** (1 / 3)
+        return c * torch.where(near, slope, (y - rest) / x.masked_fill(near, 1.0))
+
+
+def pointwise(func: Callable[..., Any], name: str, tape: Tape, args: Any, kwargs: Any) -> Any:
+    """Run a pointwise function, and put it on the tape."""
+    kwargs = dict(kwargs)
+    if "input" in kwargs:
+        args = (kwargs.pop("input"), *args)
+    kwargs.pop("inplace", None)
+    if name == "rrelu":
+        kwargs["training"] = False
+    if name in (
+        "relu",
+        "leaky_relu",
+        "elu",
+        "selu",
+        "celu",
+        "silu",
+        "mish",
+        "hardtanh",
+        "relu6",
+        "hardswish",
+        "hardsigmoid",
+        "threshold",
+    ):
+        args = tuple(each for place, each in enumerate(args) if not isinstance(each, bool))
+    x = tape.find(args[0])
+    value = func(*args, **kwargs)
+    if x is not None and x.positions is None:
+        tape.record(Pointwise(func, name, x, args[1:], kwargs), value, gate=name in GATING)
+    return value

@@ -1,0 +1,290 @@
+"""The rules: how the relevance of a linear map's outputs is shared among its inputs.
+
+A map has outputs z_j = Σ_i a_ij + b_j with contributions a_ij = x_i w_ji. Write a⁺ and a⁻ for the positive and negative part of a
+contribution (right for signed inputs: a⁺ = x⁺w⁺ + x⁻w⁻), p_j = Σ_i a⁺_ij and n_j = Σ_i a⁻_ij. Each rule is one of three kinds, by
+what it needs: `Plain` shares by a_ij, `Signed` weighs a⁺ and a⁻ differently, `Free` shares without regard to the activations, or
+not in proportion to them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, NamedTuple
+
+import torch
+
+from textlrp.errors import InputError, unknown_name
+from textlrp.lrp.numbers import quotient, sign, stabilise
+
+__all__ = ["BIAS", "RULES", "AlphaBeta", "Epsilon", "Factors", "Flat", "Free", "Gamma", "Plain", "Rule", "Signed", "WSquare"]
+__all__ += ["ZBox", "ZPlus", "Zero"]
+
+BIAS = {
+    "absorb": "the bias takes its share; it is booked in the ledger",
+    "spread": "the share of the bias is given back to the inputs, each the same",
+    "share": "the bias is left out: the inputs take all, in proportion to their contributions",
+}
+
+
+class Factors(NamedTuple):
+    """What each output's relevance is multiplied with, for its positive contributions, its negative ones, and the ledger."""
+
+    positive: torch.Tensor
+    negative: torch.Tensor
+    stabiliser: torch.Tensor
+    loss: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The interface of a rule; `epsilon` stabilises its denominators, `bias` is one of `BIAS`."""
+
+    name: ClassVar[str]
+    equation: ClassVar[str]
+
+    epsilon: float = 1e-6
+    bias: str = field(default="absorb", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.epsilon, (int, float)) or isinstance(self.epsilon, bool) or not 0 <= self.epsilon < float("inf"):
+            raise InputError(f"{type(self).__name__}: epsilon must be a number, 0 or more, not {self.epsilon!r}")
+        if self.bias not in BIAS:
+            raise unknown_name("treatment of the bias", self.bias, BIAS)
+
+
+@dataclass(frozen=True)
+class Plain(Rule):
+    """Rules that share by the contributions themselves: R_i = Σ_j a_ij / (z_j + ε·sign z_j) R_j."""
+
+    def denominator(self, z: torch.Tensor, b: torch.Tensor | None) -> torch.Tensor:
+        """Return what R_j is divided by; `b` is the bias, shaped to go with z, where it is left out of the sharing."""
+        return stabilise(z if b is None else z - b, self.epsilon)
+
+
+@dataclass(frozen=True)
+class Signed(Rule):
+    """Rules that weigh positive and negative contributions differently: R_i = Σ_j (a⁺_ij P_j + a⁻_ij N_j) R_j."""
+
+    def factors(self, p: torch.Tensor, n: torch.Tensor, b: torch.Tensor | None, z: torch.Tensor) -> Factors:
+        """Return P_j, N_j and what the stabiliser and the rule itself lose, all per output."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Free(Rule):
+    """Rules whose relevance is no multiple of the activation."""
+
+    epsilon: float = 0.0
+    bias: str = field(default="share", kw_only=True)
+
+
+@dataclass(frozen=True)
+class Zero(Plain):
+    """LRP-0 (also LRP-z): relevance in proportion to the contributions.
+
+    R_i = Σ_j a_ij / z_j · R_j (Bach et al. 2015, eq. 48–56; Montavon et al. 2019, 10.2.1). Deep Taylor decomposition: the
+    expansion of a ReLU neuron at the root point x̃ = 0 (with b = 0); the same as gradient × input in a ReLU network.
+
+    >>> Zero().name
+    'zero'
+    """
+
+    name: ClassVar[str] = "zero"
+    equation: ClassVar[str] = "R_i = Σ_j a_ij / z_j R_j"
+    epsilon: float = field(default=0.0, init=False)
+
+
+@dataclass(frozen=True)
+class Epsilon(Plain):
+    """LRP-ε: as LRP-0, with a stabiliser that absorbs what weak or contradictory contributions would blow up.
+
+    R_i = Σ_j a_ij / (z_j + ε·sign z_j) · R_j, sign(0) = +1 (Bach et al. 2015, eq. 58; Arras et al. 2017). Deep Taylor
+    decomposition: root point x̃ = x · ε / (z + ε) on the line to the origin: the larger ε, the nearer it is to x.
+
+    >>> Epsilon(0.001)
+    Epsilon(epsilon=0.001, bias='absorb')
+    """
+
+    name: ClassVar[str] = "epsilon"
+    equation: ClassVar[str] = "R_i = Σ_j a_ij / (z_j + ε·sign z_j) R_j"
+    epsilon: float = 1e-6
+
+
+@dataclass(frozen=True)
+class Gamma(Signed):
+    """LRP-γ: contributions that agree with the sign of the output count 1 + γ times.
+
+    For z_j ≥ 0: R_i = Σ_j (a_ij + γ a⁺_ij) / (Σ_i (a_ij + γ a⁺_ij) + b_j + γ b⁺_j) · R_j, for z_j < 0 with a⁻ and b⁻ instead
+    (Montavon et al. 2019, 10.2.3 for ReLU networks; for signed inputs and outputs as Andéol et al. 2021). Deep Taylor
+    decomposition: root point on the line x̃ = x − t · x ⊙ (1 + γ·1[w > 0]), between LRP-0 (γ = 0) and z⁺ (γ → ∞).
+
+    >>> Gamma(0.25).gamma
+    0.25
+    """
+
+    name: ClassVar[str] = "gamma"
+    equation: ClassVar[str] = "R_i = Σ_j (a_ij + γ a⁺_ij) / Σ_i (a_ij + γ a⁺_ij) R_j   (a⁻ where z_j < 0)"
+    gamma: float = field(default=0.25)
+    epsilon: float = field(default=1e-6, kw_only=True)
+
+    def __init__(self, gamma: float = 0.25, *, epsilon: float = 1e-6, bias: str = "absorb") -> None:
+        object.__setattr__(self, "gamma", gamma)
+        object.__setattr__(self, "epsilon", epsilon)
+        object.__setattr__(self, "bias", bias)
+        self.__post_init__()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.gamma < float("inf"):
+            raise InputError(f"Gamma: gamma must be a number, 0 or more, not {self.gamma!r}")
+
+    def factors(self, p: torch.Tensor, n: torch.Tensor, b: torch.Tensor | None, z: torch.Tensor) -> Factors:
+        """Return P = (1 + γ[z ≥ 0]) / d and N = (1 + γ[z < 0]) / d with the stabilised denominator d."""
+        up = (z >= 0).to(z.dtype).mul_(self.gamma)
+        down = self.gamma - up
+        d = (1 + up) * p + (1 + down) * n
+        if b is not None:
+            d = d + (1 + up) * b.clamp(min=0) + (1 + down) * b.clamp(max=0)
+        inverse = quotient(torch.ones_like(d), stabilise(d, self.epsilon))
+        stabiliser = self.epsilon * sign(d) * inverse
+        loss = (inverse == 0).to(d.dtype)
+        return Factors((1 + up) * inverse, (1 + down) * inverse, stabiliser, loss)
+
+
+@dataclass(frozen=True)
+class AlphaBeta(Signed):
+    """LRP-αβ: positive and negative contributions are shared out apart, weighted α and −β, with α − β = 1.
+
+    R_i = Σ_j (α a⁺_ij / (p_j + b⁺_j + ε) − β a⁻_ij / (n_j + b⁻_j − ε)) · R_j (Bach et al. 2015, eq. 60). Where an output has no
+    positive (negative) contribution at all, α R_j (−β R_j) finds no taker and is booked under "rule". Deep Taylor
+    decomposition: for α = 1, β = 0 and x ≥ 0 the root point lies on x̃ = x − t · x ⊙ 1[w > 0]; other α have none.
+
+    >>> AlphaBeta(2.0, 1.0).alpha
+    2.0
+    """
+
+    name: ClassVar[str] = "alpha-beta"
+    equation: ClassVar[str] = "R_i = Σ_j (α a⁺_ij / Σ_i a⁺_ij − β a⁻_ij / Σ_i a⁻_ij) R_j"
+    alpha: float = 2.0
+    beta: float = 1.0
+
+    def __init__(self, alpha: float = 2.0, beta: float = 1.0, *, epsilon: float = 1e-6, bias: str = "absorb") -> None:
+        object.__setattr__(self, "alpha", alpha)
+        object.__setattr__(self, "beta", beta)
+        object.__setattr__(self, "epsilon", epsilon)
+        object.__setattr__(self, "bias", bias)
+        self.__post_init__()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (self.alpha >= 1 and self.beta >= 0 and abs(self.alpha - self.beta - 1) < 1e-9):
+            raise InputError(
+                f"AlphaBeta: alpha − beta must be 1 and beta 0 or more, not alpha={self.alpha!r}, beta={self.beta!r}"
+            )
+
+    def factors(self, p: torch.Tensor, n: torch.Tensor, b: torch.Tensor | None, z: torch.Tensor) -> Factors:
+        """Return P = α / (p + b⁺ + ε) and N = −β / (n + b⁻ − ε)."""
+        if b is not None:
+            p, n = p + b.clamp(min=0), n + b.clamp(max=0)
+        no_p, no_n = p <= 0, n >= 0
+        positive = (self.alpha / (p + self.epsilon).masked_fill_(no_p, 1.0)).masked_fill_(no_p, 0.0)
+        negative = (-self.beta / (n - self.epsilon).masked_fill_(no_n, 1.0)).masked_fill_(no_n, 0.0)
+        loss = self.alpha * no_p.to(p.dtype) - self.beta * no_n.to(p.dtype)
+        return Factors(positive, negative, self.epsilon * (positive - negative), loss)
+
+
+@dataclass(frozen=True)
+class ZPlus(AlphaBeta):
+    """LRP-z⁺: only positive contributions count: αβ with α = 1, β = 0.
+
+    R_i = Σ_j a⁺_ij / (p_j + b⁺_j + ε) · R_j (Montavon et al. 2017, eq. 17). Deep Taylor decomposition: root point on
+    x̃ = x − t · x ⊙ 1[w > 0], inside the domain x ≥ 0.
+
+    >>> ZPlus().alpha, ZPlus().beta
+    (1.0, 0.0)
+    """
+
+    name: ClassVar[str] = "z-plus"
+    equation: ClassVar[str] = "R_i = Σ_j a⁺_ij / Σ_i a⁺_ij R_j"
+
+    def __init__(self, epsilon: float = 1e-6, *, bias: str = "absorb") -> None:
+        super().__init__(1.0, 0.0, epsilon=epsilon, bias=bias)
+
+
+@dataclass(frozen=True)
+class WSquare(Free):
+    """LRP-w²: relevance by the squared weights, whatever the input was; for a first layer with unbounded inputs.
+
+    R_i = Σ_j w_ji² / Σ_i w_ji² · R_j (Montavon et al. 2017, eq. 12). Deep Taylor decomposition: the root point nearest to x in
+    the Euclidean sense, x̃ = x − t · w.
+
+    >>> WSquare().bias
+    'share'
+    """
+
+    name: ClassVar[str] = "w-square"
+    equation: ClassVar[str] = "R_i = Σ_j w_ji² / Σ_i w_ji² R_j"
+
+
+@dataclass(frozen=True)
+class Flat(Free):
+    """LRP-flat: every input of a neuron takes the same; for a first layer, to show where rather than which feature.
+
+    R_i = Σ_j R_j / N_j with N_j inputs (Lapuschkin et al. 2019). Deep Taylor decomposition: the w² rule for weights that are
+    all equal, root point x̃ = x − t · 1.
+
+    >>> Flat().name
+    'flat'
+    """
+
+    name: ClassVar[str] = "flat"
+    equation: ClassVar[str] = "R_i = Σ_j R_j / N"
+
+
+@dataclass(frozen=True)
+class ZBox(Free):
+    """LRP-zᴮ: for a first layer whose inputs lie in a box low ≤ x ≤ high.
+
+    R_i = Σ_j (a_ij − l_i w⁺_ji − h_i w⁻_ji) / Σ_i (a_ij − l_i w⁺_ji − h_i w⁻_ji) · R_j (Montavon et al. 2017, eq. 19). Deep
+    Taylor decomposition: root point on x̃ = x − t · (x − l ⊙ 1[w > 0] − h ⊙ 1[w < 0]), inside the box. `low` and `high` are
+    numbers, or tensors that broadcast against the input.
+
+    >>> ZBox(-1.0, 1.0).high
+    1.0
+    """
+
+    name: ClassVar[str] = "z-box"
+    equation: ClassVar[str] = "R_i = Σ_j (a_ij − l_i w⁺_ji − h_i w⁻_ji) / Σ_i (…) R_j"
+    low: float | torch.Tensor = -1.0
+    high: float | torch.Tensor = 1.0
+
+    def __init__(
+        self,
+        low: float | torch.Tensor = -1.0,
+        high: float | torch.Tensor = 1.0,
+        *,
+        epsilon: float = 1e-6,
+        bias: str = "share",
+    ) -> None:
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", high)
+        object.__setattr__(self, "epsilon", epsilon)
+        object.__setattr__(self, "bias", bias)
+        self.__post_init__()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if bool((torch.as_tensor(self.low) > torch.as_tensor(self.high)).any()):
+            raise InputError(f"ZBox: low must not be above high, not low={self.low!r}, high={self.high!r}")
+
+
+RULES: dict[str, type[Rule]] = {
+    "zero": Zero,
+    "epsilon": Epsilon,
+    "gamma": Gamma,
+    "alpha-beta": AlphaBeta,
+    "z-plus": ZPlus,
+    "w-square": WSquare,
+    "flat": Flat,
+    "z-box": ZBox,
+}

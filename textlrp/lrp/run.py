@@ -1,0 +1,113 @@
+"""One walk backwards over the tape: the choices it goes by, and the ledger it fills."""
+
+from __future__ import annotations
+
+import torch
+
+from textlrp.lrp.attribution import LayerRelevance
+from textlrp.lrp.composite import Composite, Layer
+from textlrp.lrp.gates import Gate
+from textlrp.lrp.numbers import wide
+from textlrp.lrp.rules import Rule
+from textlrp.lrp.tape import Node, Tape, Var
+
+__all__ = ["ALWAYS", "SUMMABLE", "Run"]
+
+ALWAYS = ("words", "bias", "stabiliser", "initial_state", "padding")
+SUMMABLE = 1e-12  # the stabiliser where relevance that is no multiple of the activation meets a sum
+
+
+class Run:
+    """What every node needs on the way back: rule and gate choices, the ledger, the relevance of layers."""
+
+    def __init__(
+        self,
+        composite: Composite,
+        gate: Gate,
+        *,
+        batch: int,
+        dtype: torch.dtype,
+        device: torch.device,
+        layers: bool,
+        steps: bool,
+    ) -> None:
+        self.composite = composite
+        self.gate = gate
+        self.batch = batch
+        self.dtype = dtype
+        self.ledger = {key: torch.zeros(batch, dtype=dtype, device=device) for key in ALWAYS}
+        self.steps = steps
+        self.layers: dict[str, LayerRelevance] | None = {} if layers else None
+        self.words: torch.Tensor | None = None  # [B·T]
+        self._node: Node | None = None
+        self._absorbed: torch.Tensor | None = None
+
+    def walk(self, tape: Tape) -> None:
+        """Go through the tape from its end, and let go of each carry as soon as it has been passed on."""
+        for node in reversed(tape.nodes):
+            if not any(out.reached for out in node.outputs):
+                continue
+            named = self.layers is not None and node.place
+            if named:
+                before = {id(v): (v.c, v.r) for v in node.inputs}
+                out = self._total(node.outputs)
+                self._absorbed = None
+            node.backward(self)
+            if named:
+                self._note(node, out, before)
+            for var in node.outputs:
+                var.c = var.r = None
+
+    def rule(self, layer: Layer) -> Rule:
+        """Return the rule for a layer."""
+        return self.composite.rule_for(layer)
+
+    def book(self, key: str, var: Var, amount: torch.Tensor) -> None:
+        """Add `amount`, which has the shape of `var`, to an entry of the ledger, text by text."""
+        self.book_total(key, var.samples().total(amount, self.batch))
+
+    def book_total(self, key: str, amount: torch.Tensor) -> None:
+        """Add `amount` [B] to an entry of the ledger."""
+        if key not in self.ledger:
+            if not bool((amount != 0).any()):
+                return
+            self.ledger[key] = torch.zeros_like(amount)
+        self.ledger[key] = self.ledger[key] + amount
+        if self.layers is not None:
+            self._absorbed = amount if self._absorbed is None else self._absorbed + amount
+
+    def carry(self, var: Var) -> torch.Tensor | None:
+        """Return all relevance of `var` as a carry: R = a · c; what has no activation to hold on to is booked."""
+        if var.r is None:
+            return var.c
+        value = wide(var.value)
+        slack = SUMMABLE * value.abs().amax().clamp(min=torch.finfo(value.dtype).tiny * 1e20)
+        side = torch.ones_like(value).masked_fill_(value < 0, -1.0)
+        c = var.r / (value + slack * side)
+        self.book("stabiliser", var, slack * side * c)
+        return c if var.c is None else var.c + c
+
+    def _total(self, variables: tuple[Var, ...]) -> torch.Tensor:
+        total = torch.zeros_like(self.ledger["words"])
+        for var in variables:
+            if var.reached and var.positions is None:
+                total = total + var.samples().total(var.relevance(), self.batch)
+        return total
+
+    def _note(self, node: Node, out: torch.Tensor, before: dict[int, tuple[torch.Tensor | None, torch.Tensor | None]]) -> None:
+        assert self.layers is not None
+        arrived = torch.zeros_like(out)
+        for var in dict.fromkeys(node.inputs):
+            if var.positions is not None:
+                arrived = arrived + out  # an embedding gives all it gets to the words
+                continue
+            if not var.reached:
+                continue
+            kept = var.c, var.r
+            c, r = before[id(var)]
+            var.c = kept[0] if c is None or kept[0] is None else kept[0] - c
+            var.r = kept[1] if r is None or kept[1] is None else kept[1] - r
+            arrived = arrived + var.samples().total(var.relevance(), self.batch)
+            var.c, var.r = kept
+        absorbed = torch.zeros_like(out) if self._absorbed is None else self._absorbed
+        self.layers[node.place] = LayerRelevance(arrived, out, absorbed).plus(self.layers.get(node.place))

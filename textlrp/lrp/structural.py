@@ -1,0 +1,178 @@
+"""Operations that need no rule: copies, sums and selections, which a gradient carries back and conserves.
+
+One node does them all. It runs the operation again, on zeros where it is linear, and asks autograd for the transposed map. What a
+constant addend contributes is the result for zero input, and is booked as bias.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from textlrp.lrp.follow import follow
+from textlrp.lrp.numbers import wide
+from textlrp.lrp.run import Run
+from textlrp.lrp.tape import Node, Samples, Tape, Var
+
+__all__ = ["COPIES", "SELECTIONS", "SUMS", "Structural", "flatten", "structural"]
+
+# Each output element is a copy of one input element, or a constant.
+COPIES = frozenset(
+    "__getitem__ _pack_padded_sequence _pad_packed_sequence alias atleast_2d atleast_3d broadcast_to cat chunk clone concat concatenate"
+    " contiguous detach diagonal double expand expand_as flatten flip float gather half bfloat16 hstack index_fill index_put"
+    " index_select masked_fill masked_scatter masked_select movedim moveaxis narrow pad permute ravel repeat repeat_interleave"
+    " reshape reshape_as roll scatter select slice_scatter select_scatter split split_with_sizes squeeze stack swapaxes swapdims t"
+    " take_along_dim tensor_split tile to transpose tril triu type type_as unbind unflatten unfold unsqueeze view view_as vstack"
+    " where zero_pad2d cpu cuda dropout1d".split()
+)
+# Each output is a fixed linear combination of inputs, plus constants.
+SUMS = frozenset(
+    "add sub subtract rsub neg negative sum mean cumsum avg_pool1d adaptive_avg_pool1d index_add scatter_add nansum nanmean"
+    " diff trace".split()
+)
+# Each output is one of the inputs, chosen by their values.
+SELECTIONS = frozenset(
+    "amax amin max min max_pool1d max_pool1d_with_indices adaptive_max_pool1d adaptive_max_pool1d_with_indices median kthvalue"
+    " topk sort maximum minimum fmax fmin cummax cummin nan_to_num aminmax".split()
+)
+_CONSTANT = frozenset(
+    "add sub subtract rsub masked_fill where pad index_fill _pad_packed_sequence maximum minimum fmax fmin".split()
+)
+
+
+def flatten(result: Any) -> list[Any]:
+    """Return the tensors and other leaves of a nest of tuples and lists.
+
+    >>> flatten((1, [2, (3,)]))
+    [1, 2, 3]
+    """
+    if isinstance(result, (tuple, list)):
+        return [leaf for part in result for leaf in flatten(part)]
+    return [result]
+
+
+def _swap(thing: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(thing, (tuple, list)):
+        parts = [_swap(part, change) for part in thing]
+        return type(thing)(*parts) if hasattr(thing, "_fields") else type(thing)(parts)
+    if isinstance(thing, dict):
+        return {key: _swap(value, change) for key, value in thing.items()}
+    if isinstance(thing, slice):
+        return thing
+    return change(thing)
+
+
+class Structural(Node):
+    """A copy, sum or selection of any shape, by any torch function."""
+
+    def __init__(self, func: Callable[..., Any], name: str, tape: Tape, args: Any, kwargs: Any) -> None:
+        found: dict[int, Var] = {}
+        constants = name in _CONSTANT
+
+        def change(leaf: Any) -> Any:
+            nonlocal constants
+            var = tape.find(leaf)
+            if var is None:
+                constants = constants or (isinstance(leaf, torch.Tensor) and leaf.is_floating_point())
+                return leaf
+            if var.positions is not None:
+                return leaf
+            found[id(var)] = var
+            return var
+
+        self.func, self.operation = func, name
+        self.args, self.kwargs = _swap(args, change), _swap(kwargs, change)
+        self.inputs = tuple(found.values())
+        self.constants = constants
+        if name in SELECTIONS:
+            for var in self.inputs:
+                var.needed = True
+
+    def _again(self, stand_in: Callable[[Var], torch.Tensor]) -> list[torch.Tensor]:
+        def change(leaf: Any) -> Any:
+            return stand_in(leaf) if isinstance(leaf, Var) else leaf
+
+        result = self.func(*_swap(self.args, change), **_swap(self.kwargs, change))
+        return [leaf for leaf in flatten(result) if isinstance(leaf, torch.Tensor)]
+
+    def backward(self, run: Run) -> None:
+        """Carry relevance back as a gradient, c everywhere and r where elements are only copied."""
+        selecting = self.operation in SELECTIONS
+        copying = self.operation in COPIES
+        leaves = {
+            id(var): (
+                wide(var.value).detach() if selecting else torch.zeros(var.shape, dtype=run.dtype, device=var.value.device)
+            )
+            for var in self.inputs
+        }
+        with torch.enable_grad():
+            for leaf in leaves.values():
+                leaf.requires_grad_()
+            results = self._again(lambda var: leaves[id(var)])
+        floating = [each for each in results if each.is_floating_point()]
+        pairs = [(out, result) for out, result in zip(self.outputs, floating, strict=True) if out.reached]
+        carries = [(out, result, out.c if copying else run.carry(out)) for out, result in pairs]
+        self._back(list(leaves.values()), [(result, c) for _, result, c in carries if c is not None], "c")
+        if copying:
+            self._back(list(leaves.values()), [(result, out.r) for out, result in pairs if out.r is not None], "r")
+        if self.constants:
+            self._book_constants(run, carries, copying=copying, selecting=selecting)
+
+    def _back(self, leaves: list[torch.Tensor], pairs: list[tuple[torch.Tensor, torch.Tensor]], part: str) -> None:
+        pairs = [(result, c.to(result.dtype)) for result, c in pairs if result.requires_grad]
+        if not pairs:
+            return
+        results, given = zip(*pairs, strict=True)
+        back = torch.autograd.grad(results, leaves, given, allow_unused=True, retain_graph=True)
+        for var, c in zip(self.inputs, back, strict=True):
+            if c is not None:
+                var.add(**{part: c})
+
+    def _book_constants(
+        self, run: Run, carries: list[tuple[Var, torch.Tensor, torch.Tensor | None]], *, copying: bool, selecting: bool
+    ) -> None:
+        marks: list[torch.Tensor] = []
+        if selecting or (copying and any(out.r is not None for out, _, _ in carries)):
+            with torch.no_grad():  # where the output is a constant, it does not feel a NaN put in for the input
+                marks = [
+                    each
+                    for each in self._again(lambda var: torch.full(var.shape, torch.nan, dtype=run.dtype))
+                    if each.is_floating_point()
+                ]
+        for place, (out, result, c) in enumerate(carries):
+            value = wide(out.value) if selecting else result.detach()
+            if c is not None:
+                fixed = torch.where(c == 0, 0.0, value * c)
+                run.book("bias", out, fixed if not selecting else fixed * 0)
+            if copying and out.r is not None and len(marks) == len(carries):
+                run.book("bias", out, out.r * ~marks[place].isnan())
+
+    def samples(self, output: Var) -> Samples:
+        """Read the axis of the texts from the arguments, or run the operation on their numbers instead of the values."""
+        found = follow(self.operation, self.args, self.kwargs, self.inputs, output)
+        if found is not None:
+            return found
+
+        def numbers(leaf: Any) -> Any:
+            if isinstance(leaf, Var):
+                return leaf.samples().spread(leaf.shape, leaf.value.device).double()
+            if isinstance(leaf, torch.Tensor) and leaf.is_floating_point():
+                return torch.full_like(leaf, torch.nan, dtype=torch.float64)
+            return leaf
+
+        result = flatten(self.func(*_swap(self.args, numbers), **_swap(self.kwargs, numbers)))
+        floating = [leaf for leaf in result if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()]
+        return Samples.compress(floating[[id(each) for each in self.outputs].index(id(output))])
+
+
+def structural(func: Callable[..., Any], name: str, tape: Tape, args: Any, kwargs: Any) -> Any:
+    """Run a copy, sum or selection, and put it on the tape."""
+    result = func(*args, **kwargs)
+    node = Structural(func, name, tape, args, kwargs)
+    values = [leaf for leaf in flatten(result) if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()]
+    if node.inputs and values:
+        gate = bool(node.inputs) and all(var.gate for var in node.inputs)
+        tape.record(node, *values, gate=gate)
+    return result

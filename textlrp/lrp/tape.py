@@ -1,0 +1,155 @@
+"""The tape: what the forward pass did to tensors that relevance may come back through.
+
+Relevance at a tensor a is carried in two parts, R = a · c + r. The carry c is what a gradient would be: it passes through sums,
+views and pooling exactly as a gradient does, divides by nothing, and conserves. The part r is relevance that is no multiple of
+the activation; flat, w² and z-box rules, spread biases and gates make it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from textlrp.lrp.run import Run
+
+__all__ = ["Node", "Samples", "Tape", "Var"]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Which text of the batch each element of a tensor belongs to: it is told by the coordinate along one axis, or element by element.
+
+    With `dim`, `index` is a vector along that axis (None: 0, 1, 2, …); without `dim`, `index` has the shape of the tensor.
+    """
+
+    dim: int | None = 0
+    index: torch.Tensor | None = None
+
+    def spread(self, shape: Sequence[int], device: torch.device) -> torch.Tensor:
+        """Return the number of the text for each element, as a tensor (mostly of stride 0) of `shape`."""
+        if self.dim is None:
+            assert self.index is not None
+            return self.index
+        index = torch.arange(shape[self.dim], device=device) if self.index is None else self.index
+        return index.view([-1 if d == self.dim else 1 for d in range(len(shape))]).expand(shape)
+
+    def total(self, amount: torch.Tensor, batch: int) -> torch.Tensor:
+        """Sum `amount` over everything but the texts: [B]."""
+        if self.dim is not None:
+            rest = [d for d in range(amount.dim()) if d != self.dim]
+            amount = amount.sum(rest) if rest else amount
+            if self.index is None:
+                return amount
+        assert self.index is not None
+        return amount.new_zeros(batch).index_add_(0, self.index.reshape(-1), amount.reshape(-1))
+
+    @staticmethod
+    def compress(index: torch.Tensor) -> Samples:
+        """Describe an element-wise `index` (NaN: any text) by one axis where that is possible."""
+        wild = index.isnan() if index.is_floating_point() else torch.zeros((), dtype=torch.bool)
+        filled = index.masked_fill(wild, -1)
+        for dim in range(index.dim()):
+            rest = [d for d in range(index.dim()) if d != dim]
+            line = filled.amax(rest, keepdim=True) if rest else filled
+            if index.numel() and bool(((index == line) | wild).all()):
+                return Samples(dim, line.reshape(-1).clamp(min=0).long())
+        return Samples(None, filled.clamp(min=0).long().contiguous())
+
+
+class Var:
+    """A tensor of the forward pass that relevance may come back to."""
+
+    __slots__ = ("_samples", "c", "gate", "needed", "node", "positions", "r", "shape", "value")
+
+    def __init__(self, value: torch.Tensor, node: Node | None, *, gate: bool = False, samples: Samples | None = None) -> None:
+        self.value = value
+        self.shape = value.shape
+        self.node = node
+        self.gate = gate  # made by a sigmoid, a softmax, or 1 − gate
+        self.needed = False  # a node will read the value on the way back, so an in-place write has to keep a copy
+        self.c: torch.Tensor | None = None
+        self.r: torch.Tensor | None = None
+        self.positions: torch.Tensor | None = None  # of ids only: where in [B·T] each element came from
+        self._samples = samples
+
+    @property
+    def reached(self) -> bool:
+        """Whether any relevance has come back to this tensor."""
+        return self.c is not None or self.r is not None
+
+    def samples(self) -> Samples:
+        """Return which text each element belongs to."""
+        if self._samples is None:
+            assert self.node is not None
+            self._samples = self.node.samples(self)
+        return self._samples
+
+    def add(self, c: torch.Tensor | None = None, r: torch.Tensor | None = None) -> None:
+        """Take relevance that comes back: a carry, relevance proper, or both."""
+        if c is not None:
+            self.c = c if self.c is None else self.c + c
+        if r is not None:
+            self.r = r if self.r is None else self.r + r
+
+    def relevance(self) -> torch.Tensor:
+        """Return R = a · c + r, in the shape of the tensor."""
+        if self.c is None:
+            return torch.zeros(self.shape, device=self.value.device) if self.r is None else self.r
+        product = torch.where(self.c == 0, 0.0, self.value * self.c)  # −inf · 0 of a masked maximum is no relevance
+        return product if self.r is None else product + self.r
+
+
+class Node:
+    """One operation of the forward pass; a subclass knows how relevance goes back through it."""
+
+    inputs: tuple[Var, ...] = ()
+    outputs: tuple[Var, ...] = ()
+    operation: str = ""
+    place: str = ""
+
+    def backward(self, run: Run) -> None:
+        """Bring the relevance of the outputs back to the inputs, and book what is absorbed."""
+        raise NotImplementedError
+
+    def samples(self, output: Var) -> Samples:
+        """Return which text each element of `output` belongs to; here: as in the first input."""
+        return self.inputs[0].samples()
+
+
+class Tape:
+    """Every node in the order of the forward pass, and the tensors they made."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self._vars: dict[int, Var] = {}
+        self._order: list[Var] = []
+        self._indexed = 0
+        self._by_storage: dict[int, list[Var]] = {}
+
+    def find(self, thing: Any) -> Var | None:
+        """Return what is known of a tensor, or None for a constant (a parameter, a mask, an initial state…)."""
+        var = self._vars.get(id(thing))
+        return var if var is not None and var.value is thing else None
+
+    def put(self, var: Var) -> Var:
+        """Remember `var` under its tensor."""
+        self._vars[id(var.value)] = var
+        self._order.append(var)
+        return var
+
+    def record(self, node: Node, *values: torch.Tensor, gate: bool = False) -> None:
+        """Add `node`, which made `values`."""
+        node.outputs = tuple(self.put(Var(value, node, gate=gate)) for value in values)
+        self.nodes.append(node)
+
+    def sharing(self, tensor: torch.Tensor) -> list[Var]:
+        """Return the tensors known so far that share memory with `tensor`, newest versions only."""
+        for var in self._order[self._indexed :]:
+            self._by_storage.setdefault(var.value.untyped_storage().data_ptr(), []).append(var)
+        self._indexed = len(self._order)
+        held = self._by_storage.get(tensor.untyped_storage().data_ptr(), [])
+        return [var for var in held if self.find(var.value) is var]

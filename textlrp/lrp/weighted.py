@@ -1,0 +1,92 @@
+"""Layers with a rule: Linear and Conv1d, as modules or as functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from textlrp.errors import RelevanceError
+from textlrp.lrp.composite import Layer
+from textlrp.lrp.linear import propagate
+from textlrp.lrp.maps import ConvMap, DenseMap, LinearMap
+from textlrp.lrp.names import Names
+from textlrp.lrp.numbers import wide
+from textlrp.lrp.run import Run
+from textlrp.lrp.tape import Node, Tape, Var
+
+__all__ = ["Ruled", "Weighted", "conv1d", "linear"]
+
+
+class Ruled(Node):
+    """A node whose relevance goes by the composite's rule for its layer."""
+
+    kind: type[nn.Module] = nn.Linear
+    module: nn.Module | None = None
+    depth: int = 0
+    count: int = 1
+
+    def layer(self) -> Layer:
+        """Return the layer as a composite sees it."""
+        return Layer(self.place, self.kind, self.module, self.depth, self.count)
+
+
+class Weighted(Ruled):
+    """z = W x + b."""
+
+    def __init__(self, kind: type[nn.Module], linear: LinearMap, x: Var, operation: str, place: tuple[str, nn.Module]) -> None:
+        self.kind, self.linear, self.operation = kind, linear, operation
+        self.inputs = (x,)
+        self.place, self.module = place
+        x.needed = True
+
+    def backward(self, run: Run) -> None:
+        """Apply the rule."""
+        (x,), (z,) = self.inputs, self.outputs
+        rule = run.rule(self.layer())
+        c, r = propagate(
+            rule, self.linear, wide(x.value), wide(z.value), z.c, z.r, lambda key, amount: run.book(key, z, amount)
+        )
+        x.add(c, r)
+
+
+def linear(tape: Tape, names: Names, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor:
+    """Run F.linear, and put it on the tape."""
+    given = dict(zip(("input", "weight", "bias"), args, strict=False)) | kwargs
+    value: torch.Tensor = func(*args, **kwargs)
+    x = tape.find(given["input"])
+    if x is not None:
+        weight, bias = given["weight"], given.get("bias")
+        dense = DenseMap(wide(weight.detach()), None if bias is None else wide(bias.detach()))
+        tape.record(Weighted(nn.Linear, dense, x, "linear", names.layer(weight, "linear")), value)
+    return value
+
+
+def conv1d(tape: Tape, names: Names, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor:
+    """Run F.conv1d, and put it on the tape; padding given by name is done beforehand."""
+    order = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
+    given = dict(zip(order, args, strict=False)) | kwargs
+    x, weight, bias = tape.find(given["input"]), given["weight"], given.get("bias")
+    value: torch.Tensor = func(*args, **kwargs)
+    if x is None:
+        return value
+    stride, dilation = (_one(given.get(key, 1)) for key in ("stride", "dilation"))
+    padding = given.get("padding", 0)
+    if padding == "valid":
+        padding = 0
+    if padding == "same":
+        reach = dilation * (weight.shape[-1] - 1)
+        if reach % 2:
+            raise RelevanceError(
+                "conv1d: padding='same' with an even reach pads one side more; pad with F.pad and use padding=0"
+            )
+        padding = reach // 2
+    shaped = None if bias is None else wide(bias.detach())[:, None]
+    conv = ConvMap(wide(weight.detach()), shaped, stride, _one(padding), dilation, given.get("groups", 1))
+    tape.record(Weighted(nn.Conv1d, conv, x, "conv1d", names.layer(weight, "conv1d")), value)
+    return value
+
+
+def _one(number: Any) -> int:
+    return int(number[0] if isinstance(number, (tuple, list)) else number)
