@@ -34,7 +34,7 @@ def recall(key: str) -> tuple[list[str], np.ndarray, int] | None:
         if facts["version"] != VERSION or vectors.dtype != np.float32 or vectors.shape != (len(words), facts["size"]):
             return None
         return words, vectors, int(facts["duplicates"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None
 
 
