@@ -137,7 +137,7 @@ class TextClassifier(Estimator):
             device=self.device,
             **how,
         )
-        self._take(trained.module, trained.config, trained.vocabulary, trained.metrics, name="(not saved)", card=trained.card)
+        self._take(trained.module, trained.config, trained.vocabulary, trained.metrics, name="(not saved)", card=trained.card())
         self.classes_ = Classes(classes)
         self.chosen_ = trained.chosen
         self.trained_ = trained

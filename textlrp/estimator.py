@@ -14,7 +14,22 @@ __all__ = ["Classes", "Estimator"]
 
 
 class Classes(list[Any]):
-    """The class names, a list; `tolist` is what scikit-learn asks of it."""
+    """The class names: a list, which compares with one name element by element, as scikit-learn expects of an array.
+
+    >>> Classes(["bad", "good"]) == ["bad", "good"], (Classes(["bad", "good"]) == "good").tolist()
+    (True, [False, True])
+    """
+
+    def __eq__(self, other: object) -> Any:
+        if isinstance(other, (list, tuple)):
+            return list(self) == list(other)
+        return np.asarray(self.tolist()) == other
+
+    def __ne__(self, other: object) -> Any:
+        equal = self == other
+        return not equal if isinstance(equal, bool) else ~equal
+
+    __hash__ = None  # type: ignore[assignment]
 
     def tolist(self) -> list[Any]:
         """Return a plain list."""
