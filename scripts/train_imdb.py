@@ -1,0 +1,151 @@
+"""Train the models that ship with textlrp, one command each.
+
+    python scripts/train_imdb.py teacher                    # the linear model, on labelled and unlabelled reviews
+    python scripts/train_imdb.py lstm --seed 0 --teachers linear
+    python scripts/train_imdb.py dense --seed 0 --teachers linear lstm-0
+
+Each run leaves its weights, its history and its logits for all 75,000 training reviews in the work folder (build/imdb by
+default); a later run can name it among its teachers. `scripts/report_models.py` makes checkpoints of them and measures those.
+The test part of IMDB is not read here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from train_imdb_data import Reviews, prepare, word_vectors
+from train_imdb_student import Plan, train
+from train_imdb_teacher import linear_ngrams, linear_teacher
+
+from textlrp.models.build import build
+from textlrp.models.config import ModelConfig, make_config
+from textlrp.training.distil import blend, soft_targets
+
+WORK = Path(__file__).resolve().parents[1] / "build" / "imdb"
+OPTIONS: dict[str, dict[str, Any]] = {
+    "lstm": {"units": 128, "dropout": 0.3, "word_dropout": 0.1, "pooling": ["max"]},
+    "gru": {"units": 64, "dropout": 0.4, "word_dropout": 0.1, "pooling": ["max"]},
+    "cnn": {"channels": 128, "widths": [2, 3, 4], "dropout": 0.4, "word_dropout": 0.1, "pooling": ["max"]},
+    "dense": {
+        "embedding_dim": 101,
+        "pooling": ["root", "max"],
+        "ngrams": [2, 3],
+        "ngram_buckets": 2**19,
+        "ngram_dim": 1,
+        "ngram_selected": True,
+        "ngram_pooling": ["root"],
+        "dropout": 0.3,
+        "word_dropout": 0.2,
+    },
+}
+PLANS = {
+    "lstm": Plan(),
+    "gru": Plan(epochs=2.0, head=80, tail=120),
+    "cnn": Plan(epochs=3.0, learning_rate=1e-3),
+    "dense": Plan(epochs=6.0, batch_size=128, learning_rate=5e-3, head=400, tail=400),
+}
+
+
+def configuration(arch: str, reviews: Reviews) -> ModelConfig:
+    """Return what is trained as `arch`."""
+    return make_config(arch, vocabulary_size=len(reviews.vocabulary), classes=["negative", "positive"], **OPTIONS[arch])
+
+
+def teachers(names: list[str], reviews: Reviews, work: Path) -> np.ndarray:  # -> [n,2]
+    """Return the calibrated average of the logits that earlier runs left."""
+    found = [np.load(work / name / "logits.npy").astype(np.float64) for name in names]
+    return blend(found, reviews.labels, reviews.validation)
+
+
+def initialised(config: ModelConfig, reviews: Reviews, work: Path, *, seed: int, strength: float) -> nn.Module:
+    """Return the module with word vectors in its embedding, forget gates open, and a dense network as the linear model."""
+    module = build(config, seed=seed)
+    with torch.no_grad():
+        vectors = torch.from_numpy(word_vectors(reviews.vocabulary, seed=seed))
+        module.embedding.weight[:, : vectors.shape[1]] = vectors
+        module.embedding.weight[0] = 0.0
+        if config.arch == "lstm":
+            for name, bias in module.lstm.named_parameters():
+                if name.startswith("bias_ih"):
+                    bias[config.units : 2 * config.units] = 1.0
+        if config.arch == "dense":
+            _as_linear(module, config, work, strength=strength)
+    return module
+
+
+def _as_linear(module: nn.Module, config: ModelConfig, work: Path, *, strength: float) -> None:
+    """Select the n-grams that the linear model finds weightiest, and put its weights into the network.
+
+    The last number of a word's vector, and the first of an n-gram's, becomes `strength` times the linear weight; pooled by
+    the root, they reach the logits with weights -½ and ½: a review of n words gets `strength` / √n of its linear margin.
+    """
+    hashes, weights = linear_ngrams(work, 1, config.vocabulary_size)
+    last = torch.zeros(config.vocabulary_size)
+    last[torch.from_numpy(hashes - 1)] = strength * torch.from_numpy(weights)  # the hash of a single word is its id + 1
+    module.embedding.weight[:, -1] = last
+    for table in module.ngrams.values():
+        hashes, weights = linear_ngrams(work, table.n, table.buckets - 1)
+        table.select(hashes)
+        table.weight[1 : len(hashes) + 1, 0] = strength * torch.from_numpy(weights)
+    output, half = module.head.output.weight, torch.tensor([-0.5, 0.5])
+    output[:, (config.pooling.index("root") + 1) * config.embedding_dim - 1] = half
+    for column in range(output.shape[1] - len(config.ngrams) * config.ngram_dim, output.shape[1], config.ngram_dim):
+        output[:, column] = half
+
+
+def main() -> None:
+    """Run one stage."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stage", choices=["teacher", *OPTIONS])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--teachers", nargs="+", default=["linear"], help="earlier runs whose soft labels are averaged")
+    parser.add_argument("--start", help="an earlier run of the same stage, whose weights are trained further")
+    parser.add_argument("--trust", type=float, default=0.5, help="the teachers' share in the target of a labelled review")
+    parser.add_argument("--epochs", type=float)
+    parser.add_argument("--rate", type=float, help="the learning rate")
+    parser.add_argument("--decay", type=float, default=0.0, help="weight decay")
+    parser.add_argument(
+        "--strength", type=float, default=15.0, help="of the linear model's weights in the n-gram tables at the start"
+    )
+    parser.add_argument("--options", type=json.loads, default={}, help="of the model, as JSON, instead of those in OPTIONS")
+    parser.add_argument("--name", help="of the run; by default the stage and the seed")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--work", type=Path, default=WORK)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    reviews = prepare(given.work)
+    if given.stage == "teacher":
+        start = time.monotonic()
+        margin, accuracies = linear_teacher(reviews, given.work)
+        (given.work / "linear").mkdir(exist_ok=True)
+        np.save(given.work / "linear" / "logits.npy", np.stack([-margin / 2, margin / 2], axis=1).astype(np.float32))
+        print(f"validation accuracy {accuracies}, {time.monotonic() - start:.0f} s")
+        return
+    plan = PLANS[given.stage]
+    if given.epochs:
+        plan = replace(plan, epochs=given.epochs)
+    plan = replace(plan, learning_rate=given.rate or plan.learning_rate, weight_decay=given.decay)
+    config = configuration(given.stage, reviews).replace(**given.options)
+    targets = soft_targets(teachers(given.teachers, reviews, given.work), reviews.labels, trust=given.trust)
+    module = initialised(config, reviews, given.work, seed=given.seed, strength=given.strength)
+    if given.start:
+        module.load_state_dict(load_file(given.work / given.start / "weights.safetensors"))
+    notes = {"command": shlex.join(["python", "scripts/train_imdb.py", *sys.argv[1:]]), "start": given.start}
+    notes |= {"options": given.options, "teachers": given.teachers, "trust": given.trust}
+    folder = given.work / (given.name or f"{given.stage}-{given.seed}")
+    train(module, reviews, targets, folder, plan=plan, seed=given.seed, notes=notes)
+
+
+if __name__ == "__main__":
+    main()
