@@ -105,8 +105,9 @@ def in_words(recipe: Recipe, options: Mapping[str, Any], *, lengths: np.ndarray)
     limit, cut = options.get("max_tokens"), recipe.train_tokens
     reads = "reads every text to its end"
     if limit is not None:
+        share = float(np.mean(lengths <= limit)) if len(lengths) else 1.0
         reads = (
-            f"reads {limit:,} tokens of a text, which is all of {np.mean(lengths <= limit):.1%} of the {len(lengths):,} texts"
+            f"reads {limit:,} tokens of a text, which is all of {share:.1%} of the {len(lengths):,} texts"
         )
     if cut is not None and (limit is None or cut < limit):
         reads += f"; trains on the first {cut:,}"
