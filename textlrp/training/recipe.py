@@ -106,9 +106,7 @@ def in_words(recipe: Recipe, options: Mapping[str, Any], *, lengths: np.ndarray)
     reads = "reads every text to its end"
     if limit is not None:
         share = float(np.mean(lengths <= limit)) if len(lengths) else 1.0
-        reads = (
-            f"reads {limit:,} tokens of a text, which is all of {share:.1%} of the {len(lengths):,} texts"
-        )
+        reads = f"reads {limit:,} tokens of a text, which is all of {share:.1%} of the {len(lengths):,} texts"
     if cut is not None and (limit is None or cut < limit):
         reads += f"; trains on the first {cut:,}"
     model = ", ".join(f"{name} {value}" for name, value in options.items() if name != "max_tokens")

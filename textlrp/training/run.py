@@ -25,6 +25,7 @@ from textlrp.training.curve import curve_json, curve_png
 from textlrp.training.metrics import fit_temperature, measure
 from textlrp.training.recipe import Recipe, choose, in_words
 from textlrp.training.resume import StateFile
+from textlrp.training.select import begin_with_telling_ngrams
 from textlrp.training.texts import check_classes, check_labelled, number_words, split
 from textlrp.training.trainer import Epoch, Labelled, fit
 
@@ -152,6 +153,9 @@ def train(
     if vectors is not None:
         _fill(module, vectors, vocabulary, config, seed=seed)
     training = Labelled(numbered.encode(kept, vocabulary, max_tokens=config.max_tokens), targets[kept])
+    for table in getattr(module, "ngrams", {}).values():
+        if table.selected:
+            begin_with_telling_ngrams(table, training, len(classes), seed=seed)
     validated = Labelled(numbered.encode(held, vocabulary, max_tokens=config.max_tokens), targets[held])
     tell(
         f"{len(kept):,} training and {len(held):,} validation texts, {len(vocabulary):,} words, "
