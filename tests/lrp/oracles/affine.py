@@ -44,7 +44,7 @@ def sign(value: float) -> float:
 def split(q: list[float], q_bias: float, rule: Rule, relevance: float, linked: list[bool], nothing: str = "rule") -> Shares:
     """Share R_k in proportion to q: R_j = q_j / (Q + eps sign Q) R_k, Q = sum_j q_j + q_b (Bach et al. 2015, eq. 58-61).
 
-    bias "absorb": the bias keeps q_b's share; "spread": every connected input gets an n-th of it; "share": Q has no q_b.
+    bias "absorb": the bias keeps q_b's share; "spread": each connected input, if any, gets an n-th; "share": Q has no q_b.
     Where there is nothing to divide by, the relevance goes to the key `nothing`.
     """
     shares = Shares(np.zeros(len(q)))
@@ -59,7 +59,7 @@ def split(q: list[float], q_bias: float, rule: Rule, relevance: float, linked: l
         shares.inputs[j] = value / denominator * relevance
     shares.lost["stabiliser"] = rule.epsilon * sign(total) / denominator * relevance
     of_bias = q_bias / denominator * relevance
-    if rule.bias == "absorb":
+    if rule.bias == "absorb" or (rule.bias == "spread" and not any(linked)):
         shares.lost["bias"] = of_bias
     elif rule.bias == "spread":
         for j, is_linked in enumerate(linked):
@@ -84,8 +84,10 @@ def alpha_beta(z: list[float], b: float, rule: Rule, relevance: float, linked: l
     return out
 
 
-def unit(rule: Rule, x: np.ndarray, w: np.ndarray, b: float, relevance: float, linked: list[bool] | None = None) -> Shares:
-    """Give the relevance of one unit to its inputs by `rule`.
+def unit(
+    rule: Rule, x: np.ndarray, w: np.ndarray, bias: float | None, relevance: float, linked: list[bool] | None = None
+) -> Shares:
+    """Give the relevance of one unit, which may have no bias, to its inputs by `rule`.
 
     Zero, Epsilon: Bach et al. 2015, eq. 58 and 61. AlphaBeta, ZPlus: eq. 60 there.
     Gamma: Montavon et al. 2019, section 10.2.1; for signed inputs and outputs as Andeol et al. 2021.
@@ -94,6 +96,7 @@ def unit(rule: Rule, x: np.ndarray, w: np.ndarray, b: float, relevance: float, l
     n = len(x)
     linked = [True] * n if linked is None else linked
     z = [float(w[j] * x[j]) if linked[j] else 0.0 for j in range(n)]
+    b = 0.0 if bias is None else float(bias)
     if rule.name in ("Zero", "Epsilon"):
         return split(z, b, rule, relevance, linked, nothing="stabiliser")
     if rule.name == "Gamma":
@@ -104,7 +107,7 @@ def unit(rule: Rule, x: np.ndarray, w: np.ndarray, b: float, relevance: float, l
     if rule.name == "WSquare":
         return split([w[j] ** 2 if linked[j] else 0.0 for j in range(n)], b**2, rule, relevance, linked)
     if rule.name == "Flat":
-        return split([1.0 if linked[j] else 0.0 for j in range(n)], 1.0, rule, relevance, linked)
+        return split([1.0 if linked[j] else 0.0 for j in range(n)], 0.0 if bias is None else 1.0, rule, relevance, linked)
     if rule.name == "ZBox":
         low, high = np.broadcast_to(rule.options["low"], n), np.broadcast_to(rule.options["high"], n)
         q = [z[j] - low[j] * max(w[j], 0.0) - high[j] * min(w[j], 0.0) if linked[j] else 0.0 for j in range(n)]
@@ -113,12 +116,13 @@ def unit(rule: Rule, x: np.ndarray, w: np.ndarray, b: float, relevance: float, l
 
 
 def layer(
-    rule: Rule, x: np.ndarray, w: np.ndarray, b: np.ndarray, relevance: np.ndarray, linked: np.ndarray | None = None
+    rule: Rule, x: np.ndarray, w: np.ndarray, b: np.ndarray | None, relevance: np.ndarray, linked: np.ndarray | None = None
 ) -> tuple[np.ndarray, dict[str, float]]:
     """Give the relevance [m] of all units of an affine map to its inputs [n]; and what went elsewhere."""
     out, lost = np.zeros(len(x)), dict.fromkeys(KEYS, 0.0)
     for k in range(len(w)):
-        shares = unit(rule, x, w[k], float(b[k]), float(relevance[k]), None if linked is None else list(linked[k]))
+        bias = None if b is None else float(b[k])
+        shares = unit(rule, x, w[k], bias, float(relevance[k]), None if linked is None else list(linked[k]))
         out += shares.inputs
         book(lost, shares.lost)
     return out, lost

@@ -38,10 +38,10 @@ def forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, **options: int)
 
 
 def relevance(
-    rule: Rule, x: np.ndarray, weight: np.ndarray, bias: np.ndarray, r: np.ndarray, **options: int
+    rule: Rule, x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, r: np.ndarray, **options: int
 ) -> tuple[np.ndarray, dict[str, float]]:
     """Relevance of x [C_in, T] from r [C_out, T_out]; and what went elsewhere."""
     w, linked = matrix(weight, x.shape[1], **options)
-    b = np.repeat(bias, r.shape[1])
+    b = None if bias is None else np.repeat(bias, r.shape[1])
     out, lost = layer(rule, x.reshape(-1), w, b, r.reshape(-1), linked)
     return out.reshape(x.shape), lost

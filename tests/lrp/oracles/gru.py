@@ -60,19 +60,18 @@ def relevance(
             previous[k] += kept.signal
             r_a[Z, k], r_a[N, k] = new.gate + kept.gate, new.signal
             row = N * size + k
-            inner = unit(rule, np.append(x, r * q[k]), np.append(p.w[row], 1.0), p.b[row], r_a[N, k])
+            inner = unit(rule, np.append(x, r * q[k]), np.append(p.w[row], 1.0), p.b[row] if p.biased else None, r_a[N, k])
             r_x[t] += inner.inputs[:width]
             reset = product(gates, a[R, k], q[k], inner.inputs[width], eps)
             r_a[R, k], r_q[k] = reset.gate, reset.signal
             for part in (absorbed, new.lost, kept.lost, inner.lost, reset.lost):
                 book(lost, part)
-        r_previous, absorbed = layer(rule, h, p.u[N * size :], p.bu[N * size :], r_q)
+        r_previous, absorbed = layer(rule, h, p.u[N * size :], p.bu[N * size :] if p.biased else None, r_q)
         previous += r_previous
         book(lost, absorbed)
         for gate in (R, Z):
-            rows = slice(gate * size, (gate + 1) * size)
-            weight = np.concatenate([p.w[rows], p.u[rows]], axis=1)
-            r_joint, absorbed = layer(rule, np.concatenate([x, h]), weight, (p.b + p.bu)[rows], r_a[gate])
+            weight, bias = p.joint(slice(gate * size, (gate + 1) * size))
+            r_joint, absorbed = layer(rule, np.concatenate([x, h]), weight, bias, r_a[gate])
             r_x[t] += r_joint[:width]
             previous += r_joint[width:]
             book(lost, absorbed)

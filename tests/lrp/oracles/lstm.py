@@ -59,7 +59,7 @@ def relevance(
         x, h, c, a = xs[t], steps.h[t], steps.c[t], steps.a[t]
         r_out = r_h[t] + from_next_h
         if p.proj is not None:
-            r_out, absorbed = layer(rule, steps.m[t], p.proj, np.zeros(len(p.proj)), r_out)
+            r_out, absorbed = layer(rule, steps.m[t], p.proj, None, r_out)
             book(lost, absorbed)
         r_a = np.zeros((4, size))
         previous_c = np.zeros(size)
@@ -74,11 +74,10 @@ def relevance(
             previous_c[k] = forget.signal
             for part in (absorbed, out.lost, forget.lost, write.lost):
                 book(lost, part)
-        joint, weight = np.concatenate([x, h]), np.concatenate([p.w, p.u], axis=1)
         from_next_h = np.zeros(len(h))
         for gate in range(4):
-            rows = slice(gate * size, (gate + 1) * size)
-            r_joint, absorbed = layer(rule, joint, weight[rows], (p.b + p.bu)[rows], r_a[gate])
+            weight, bias = p.joint(slice(gate * size, (gate + 1) * size))
+            r_joint, absorbed = layer(rule, np.concatenate([x, h]), weight, bias, r_a[gate])
             r_x[t] += r_joint[: len(x)]
             from_next_h += r_joint[len(x) :]
             book(lost, absorbed)

@@ -22,6 +22,11 @@ class Weights:
     bu: np.ndarray
     proj: np.ndarray | None = None
     relu: bool = False
+    biased: bool = True
+
+    def joint(self, rows: slice = slice(None)) -> tuple[np.ndarray, np.ndarray | None]:
+        """The weights and the bias of some rows as one map over [x, h]."""
+        return np.concatenate([self.w, self.u], axis=1)[rows], (self.b + self.bu)[rows] if self.biased else None
 
     @staticmethod
     def of(module: Any, layer: int, reverse: bool) -> Weights:
@@ -38,6 +43,7 @@ class Weights:
             b=get("bias_ih") if module.bias else np.zeros(rows),
             bu=get("bias_hh") if module.bias else np.zeros(rows),
             proj=get("weight_hr") if module.proj_size else None,
+            biased=module.bias,
             relu=getattr(module, "nonlinearity", "tanh") == "relu",
         )
 

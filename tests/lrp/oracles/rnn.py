@@ -35,8 +35,8 @@ def relevance(
     lost = dict.fromkeys(KEYS, 0.0)
     r_x, from_next, width = np.zeros(xs.shape), r_hn.copy(), xs.shape[1]
     for t in range(len(xs) - 1, -1, -1):
-        joint, weight = np.concatenate([xs[t], steps.h[t]]), np.concatenate([p.w, p.u], axis=1)
-        r_joint, absorbed = layer(rule, joint, weight, p.b + p.bu, r_h[t] + from_next)
+        weight, bias = p.joint()
+        r_joint, absorbed = layer(rule, np.concatenate([xs[t], steps.h[t]]), weight, bias, r_h[t] + from_next)
         r_x[t], from_next = r_joint[:width], r_joint[width:]
         book(lost, absorbed)
     return r_x, from_next, np.zeros(len(from_next)), lost
