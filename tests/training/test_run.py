@@ -26,11 +26,12 @@ CLASSES = ["bad", "good"]
 def test_the_file_gives_exactly_the_figures_that_it_tells(storage: str, tmp_path: Path) -> None:
     others = (["good", "bad", "bad film"] * 30, [1, 0, 0] * 30)
     trained = train(TEXTS, LABELS, classes=CLASSES, validation=others, storage=storage, state=tmp_path / "state")
-    trained.save(tmp_path / "m", metrics={"test": {**trained.metrics["validation"]}})
+    trained.save(tmp_path / "m", metrics={"imdb:test": {**trained.metrics["validation"]}})
     found = checkpoint.load(tmp_path / "m")
     logits = predict_logits(found.module, encode(others[0], found.vocabulary, max_tokens=found.config.max_tokens))
     again = measure(probabilities(logits, temperature=found.config.temperature), others[1], classes=CLASSES)
-    assert again == found.metrics["validation"] == found.metrics["test"]
+    assert again == found.metrics["validation"] == found.metrics["imdb:test"]
+    assert "| imdb:test | 90 |" in found.card
 
 
 def test_a_checkpoint_tells_its_data_command_seed_and_versions(tmp_path: Path) -> None:

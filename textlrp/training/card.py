@@ -49,10 +49,10 @@ def model_card(
         "| texts | n | accuracy | F1 | ECE | loss |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for name in ("validation", "test"):
-        if found := metrics.get(name):
-            figures = " | ".join(f"{found[key]:.4f}" for key in ("accuracy", "f1", "ece", "loss"))
-            lines.append(f"| {name} | {found['n']:,} | {figures} |")
+    for name, found in metrics.items():
+        if isinstance(found, Mapping) and "accuracy" in found:
+            figures = " | ".join(f"{found[key]:.4f}" if key in found else "" for key in ("accuracy", "f1", "ece", "loss"))
+            lines.append(f"| {_plain(name)} | {found['n']:,} | {figures} |")
     lines += ["", "Chosen:", "", *[f"* {_plain(each)}" for each in chosen], ""]
     settings = {key: value for key, value in config.to_dict().items() if key != "classes"}
     lines += ["Model: " + _listed(settings), "", "Training: " + _listed(asdict(recipe)), ""]
