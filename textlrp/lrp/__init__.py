@@ -7,10 +7,12 @@ from textlrp.lrp.composite import Composite, Layer
 from textlrp.lrp.engine import attribute
 from textlrp.lrp.gates import GATES
 from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.targets import TARGETS, Margin, Relevance, Weights
 
 __all__ = [
     "GATES",
     "RULES",
+    "TARGETS",
     "AlphaBeta",
     "Attribution",
     "Composite",
@@ -19,8 +21,11 @@ __all__ = [
     "Gamma",
     "Layer",
     "LayerRelevance",
+    "Margin",
+    "Relevance",
     "Rule",
     "WSquare",
+    "Weights",
     "ZBox",
     "ZPlus",
     "Zero",

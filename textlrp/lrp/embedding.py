@@ -28,7 +28,6 @@ class Source(Node):
         """Add relevance, in the shape of the index tensor, to the ids it came from."""
         ids = self.inputs[0]
         words = run.words
-        assert words is not None
         if self.share is not None:
             shared = self.share(relevance, run.ids)
             if shared.shape != run.ids.shape:
@@ -142,10 +141,19 @@ def embedding(tape: Tape, names: Any, func: Any, args: tuple[Any, ...], kwargs: 
     index = kwargs.get("input", args[0] if args else None)
     value: torch.Tensor = func(*args, **kwargs)
     var = tape.find(index)
-    if var is not None and var.positions is not None:
+    if var is not None and var.ids:
         weight = kwargs.get("weight", args[1] if len(args) > 1 else None)
         place, module = names.layer(weight, "embedding")
         tape.record(Lookup(var, index, place, module), value)
+    return value
+
+
+def lookup(tape: Tape, names: Any, value: torch.Tensor, weight: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Put weight[index] on the tape, which is an embedding without the name."""
+    var = tape.find(index)
+    assert var is not None
+    place, module = names.layer(weight, "embedding")
+    tape.record(Lookup(var, index, place, module), value)
     return value
 
 
@@ -156,7 +164,7 @@ def embedding_bag(tape: Tape, names: Any, func: Any, args: tuple[Any, ...], kwar
     value = func(*args, **kwargs)
     index = given["input"]
     var = tape.find(index)
-    if var is not None and var.positions is not None:
+    if var is not None and var.ids:
         offsets = given.get("offsets")
         if offsets is not None and given.get("include_last_offset"):
             offsets = offsets[:-1]

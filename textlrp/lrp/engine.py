@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -17,7 +20,7 @@ from textlrp.lrp.names import Names
 from textlrp.lrp.numbers import wide
 from textlrp.lrp.run import Run
 from textlrp.lrp.tape import Samples, Tape, Var
-from textlrp.lrp.targets import start
+from textlrp.lrp.targets import Target, start
 from textlrp.lrp.weighted import Ruled
 
 __all__ = ["attribute"]
@@ -28,45 +31,112 @@ def attribute(
     ids: torch.Tensor,
     lengths: torch.Tensor | None = None,
     *,
-    target: Any = "predicted",
+    target: Target = "predicted",
     composite: Composite | None = None,
     gates: str | Gate = "all",
+    classes: Sequence[str] | None = None,
+    arguments: Mapping[str, Any] | None = None,
     layers: bool = True,
     steps: bool = False,
 ) -> Attribution:
-    """Explain `module(ids, lengths)`: bring the relevance of the target logit back to the ids."""
+    """Explain what `module(ids, lengths)` returns: bring the relevance of the target back to each id, by LRP.
+
+    `ids` [B, T]: integers that the model embeds, or floating-point inputs [B, …], whose elements then take the relevance. `lengths`
+    [B]: how many ids of each text are real (None: all; the model is then called without). `target`: "predicted", "margin",
+    "winner", a class index or name (with `classes`), one for each text, `Margin`, `Weights` or `Relevance`. `composite` says which
+    rule each layer gets (default: LRP-ε with ε = 0.001), `gates` who takes the relevance of gated products. `arguments` are
+    further keyword arguments of the model. `layers=False` leaves out the relevance of layers, `steps=True` adds that of h and c in
+    recurrent layers over time.
+
+    The model is explained as it behaves in evaluation, and is left as it was: nothing is hooked, patched or written. Raises
+    `RelevanceError` where an operation has no rule, `InputError` or `UnknownNameError` for arguments that cannot be.
+
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.Embedding(10, 4), nn.Flatten(), nn.Linear(12, 2))
+    >>> a = attribute(model, torch.tensor([[1, 2, 3]]), target=1)
+    >>> a.tokens.shape, bool(a.residual.abs() < 1e-5)
+    (torch.Size([1, 3]), True)
+    """
     gate = gate_rule(gates)
     composite = Composite() if composite is None else composite
+    _check(module, ids, lengths)
+    module = getattr(module, "_orig_mod", module)  # what torch.compile wraps
     with torch.inference_mode(False), torch.no_grad():
-        tape = Tape()
-        ids = ids.detach().clone()
-        source = Var(ids, None, samples=Samples(0))
-        source.positions = torch.arange(ids.numel(), device=ids.device).view(ids.shape)
+        tape, source = Tape(), Var(ids.detach().clone(), None, samples=Samples(0))
+        source.ids = not ids.is_floating_point()
+        source.positions = torch.arange(ids.numel(), device=ids.device).view(ids.shape) if source.ids else None
         tape.put(source)
-        names = Names(module, attribute.__code__)
-        with Watch(tape, names, len(ids)):
-            output = module(ids) if lengths is None else module(ids, lengths)
-        end = tape.find(output)
-        sources = [node for node in tape.nodes if isinstance(node, Source)]
-        if end is None or not sources:
-            raise RelevanceError("no word embedding was seen on the way to the output")
+        watch = Watch(
+            tape, Names(module, attribute.__code__), frozenset(composite.operations), steps=ids[0].numel() if len(ids) else 1
+        )
+        with _random_numbers_kept(watch), _uncompiled(module), watch:
+            given = (source.value,) if lengths is None else (source.value, lengths)
+            output = module(*given, **(arguments or {}))
+        end = tape.find(output) if isinstance(output, torch.Tensor) else None
+        if not isinstance(output, torch.Tensor):
+            raise RelevanceError(
+                f"the model must return a tensor of logits [B, C], not {type(output).__name__}; wrap it in a module that does"
+            )
+        ends = any(isinstance(node, Source) for node in tape.nodes)
+        if end is None or end.ids or not (ends or not source.ids):
+            raise RelevanceError(
+                "no embedding of the ids was seen on the way to the output; the model must look ids up with nn.Embedding, nn.EmbeddingBag or "
+                "weight[ids], in Python code (a scripted or traced part cannot be seen: explain the module it was made from)"
+            )
         logits = wide(output.detach())
-        begin = start(target, logits)
+        begin = start(target, logits, classes)
         ruled = [node for node in tape.nodes if isinstance(node, Ruled)]
         for depth, node in enumerate(ruled):
             node.depth, node.count = depth, len(ruled)
-        run = Run(composite, gate, batch=len(ids), dtype=logits.dtype, device=logits.device, layers=layers, steps=steps)
-        run.ids = ids
-        run.words = torch.zeros(ids.numel(), dtype=logits.dtype, device=logits.device)
+        run = Run(composite, gate, source, batch=len(ids), dtype=logits.dtype, device=logits.device, layers=layers, steps=steps)
         end.add(begin.c, begin.r)
         run.walk(tape)
+        if not source.ids:
+            run.words = source.relevance().to(logits.dtype)
         tokens = run.words.view(ids.shape)
-        if lengths is not None:
-            inside = torch.arange(ids.shape[1], device=ids.device) < lengths.to(ids.device)[:, None]
-            run.book_total("padding", tokens.masked_fill(inside, 0.0).sum(1))
-            tokens = tokens.masked_fill(~inside, 0.0)
-        run.book_total("words", tokens.sum(1))
+        if lengths is not None and ids.dim() >= 2:
+            padding = torch.arange(ids.shape[1], device=ids.device) >= lengths.to(ids.device)[:, None]
+            padding = padding.view(*padding.shape, *([1] * (ids.dim() - 2)))
+            run.book_total("padding", tokens.masked_fill(~padding, 0.0).flatten(1).sum(1))
+            tokens = tokens.masked_fill(padding, 0.0)
+        run.book_total("words", tokens.flatten(1).sum(1))
         return Attribution(tokens, begin.score, run.ledger, output.detach(), run.layers or {})
 
 
-_ = InputError
+def _check(module: Any, ids: Any, lengths: Any) -> None:
+    if not isinstance(module, nn.Module):
+        raise InputError(f"attribute: the model must be a torch.nn.Module, not {type(module).__name__}")
+    for part in module.modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            raise RelevanceError(
+                f"{type(module).__name__}: a scripted or traced module cannot be seen into; explain the Python module it was made from"
+            )
+    if not isinstance(ids, torch.Tensor) or ids.dim() < 1 or ids.dtype == torch.bool:
+        raise InputError("attribute: ids must be an integer tensor [B, T] (or floating-point inputs [B, …])")
+    if lengths is not None:
+        if not isinstance(lengths, torch.Tensor) or lengths.shape != ids.shape[:1]:
+            raise InputError(f"attribute: lengths must be a tensor [{len(ids)}], one for each text")
+        if ids.dim() >= 2 and len(ids) and (int(lengths.max()) > ids.shape[1] or int(lengths.min()) < 0):
+            raise InputError(f"attribute: lengths must lie between 0 and {ids.shape[1]}, the width of ids")
+
+
+@contextmanager
+def _random_numbers_kept(watch: Watch) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if watch.random is not None:
+            torch.set_rng_state(watch.random)
+
+
+@contextmanager
+def _uncompiled(module: nn.Module) -> Iterator[None]:
+    """Run compiled parts of the model as Python."""
+    compiled = any(
+        hasattr(part, "_orig_mod") or getattr(part, "_compiled_call_impl", None) is not None for part in module.modules()
+    )
+    if not compiled or "torch._dynamo" not in sys.modules:
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield

@@ -12,7 +12,7 @@ from textlrp.lrp.tape import Samples, Var
 __all__ = ["aligned", "follow"]
 
 _ALIGNED = frozenset(
-    "add sub subtract rsub neg negative masked_fill where clone contiguous detach to float double half bfloat16 type type_as cpu cuda"
+    "add sub rsub neg masked_fill where clone contiguous detach to float double half bfloat16 type type_as cpu cuda"
     " maximum minimum fmax fmin nan_to_num index_fill cumsum cummax cummin tril triu alias expand expand_as broadcast_to diff".split()
 )
 _REDUCING = frozenset("sum mean nansum nanmean amax amin max min median kthvalue".split())
@@ -50,7 +50,7 @@ def follow(name: str, args: Any, kwargs: Any, inputs: Sequence[Var], output: Var
     if name in ("transpose", "swapaxes", "swapdims"):
         one, two = (_axis(each, rank) for each in _pair(args, kwargs))
         return Samples({one: two, two: one}.get(own.dim, own.dim), own.index)
-    if name in ("cat", "concat", "concatenate"):
+    if name in ("cat",):
         axis = kwargs.get("dim", args[1] if len(args) > 1 else 0)
         return None if _axis(axis, rank) == own.dim else own
     if name in ("unsqueeze", "stack"):

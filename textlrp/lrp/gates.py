@@ -9,32 +9,31 @@ from typing import NamedTuple
 import torch
 
 from textlrp.errors import unknown_name
-from textlrp.lrp.numbers import sign, stabilise
+from textlrp.lrp.numbers import quotient, sign, stabilise
 
 __all__ = ["GATES", "Gate", "Split", "gate_rule"]
+
+Amount = torch.Tensor | float
 
 
 class Split(NamedTuple):
     """The shares of the gate and of the signal, and what is absorbed, as multiples of the product's relevance; None is nothing."""
 
-    gate: torch.Tensor | float | None
-    signal: torch.Tensor | float | None
-    stabiliser: torch.Tensor | float | None = None
-    loss: float | None = None
+    gate: Amount | None
+    signal: Amount | None
+    stabiliser: Amount | None = None
+    loss: Amount | None = None
 
 
 @dataclass(frozen=True)
 class Gate:
-    """A gate rule: its name, what it does, and the shares for gate g and signal s (activation values) with stabiliser ε."""
+    """A gate rule: its name, what it does, and the shares for the pre-activations z_g and z_s with stabiliser ε."""
 
     name: str
     description: str
     split: Callable[[torch.Tensor, torch.Tensor, float], Split]
-
-    @property
-    def reaches_gates(self) -> bool:
-        """Whether gates receive any relevance."""
-        return self.name in ("prop", "abs", "half")
+    reaches_gates: bool = True  # whether gates receive any relevance
+    by_value: bool = False  # whether the shares depend on z_g and z_s
 
 
 def _all(g: torch.Tensor, s: torch.Tensor, epsilon: float) -> Split:
@@ -46,30 +45,34 @@ def _half(g: torch.Tensor, s: torch.Tensor, epsilon: float) -> Split:
 
 
 def _zero(g: torch.Tensor, s: torch.Tensor, epsilon: float) -> Split:
-    return Split(None, None, loss=1.0)
+    return Split(None, 0.5, loss=0.5)
 
 
 def _prop(g: torch.Tensor, s: torch.Tensor, epsilon: float) -> Split:
     total = g + s
-    stable = stabilise(total, epsilon)
-    empty = stable == 0
-    stable = stable.masked_fill(empty, 1.0)
-    return Split(g / stable, s / stable, torch.where(empty, 1.0, epsilon * sign(total) / stable))
+    inverse = quotient(torch.ones_like(total), stabilise(total, epsilon))
+    return Split(g * inverse, s * inverse, torch.where(inverse == 0, 1.0, epsilon * sign(total) * inverse))
 
 
 def _abs(g: torch.Tensor, s: torch.Tensor, epsilon: float) -> Split:
-    total = g.abs() + s.abs()
-    empty = total == 0
-    share = torch.where(empty, 0.5, g.abs() / total.masked_fill(empty, 1.0))
-    return Split(share, 1 - share)
+    total = g.abs() + s.abs() + epsilon
+    inverse = quotient(torch.ones_like(total), total)
+    return Split(g.abs() * inverse, s.abs() * inverse, torch.where(inverse == 0, 1.0, epsilon * inverse))
 
 
 GATES: dict[str, Gate] = {
-    "all": Gate("all", "the signal takes all, the gate nothing: R_s = R", _all),
-    "prop": Gate("prop", "in proportion to the activations: R_g = g / (g + s) R, R_s = s / (g + s) R", _prop),
-    "abs": Gate("abs", "in proportion to the magnitudes: R_g = |g| / (|g| + |s|) R, R_s = |s| / (|g| + |s|) R", _abs),
+    "all": Gate("all", "the signal takes all, the gate nothing: R_s = R", _all, reaches_gates=False),
+    "prop": Gate(
+        "prop",
+        "in proportion to the pre-activations: R_g = z_g / (z_g + z_s) R, R_s = z_s / (z_g + z_s) R",
+        _prop,
+        by_value=True,
+    ),
+    "abs": Gate(
+        "abs", "in proportion to their magnitudes: R_g = |z_g| / (|z_g| + |z_s|) R, R_s = |z_s| / (…) R", _abs, by_value=True
+    ),
     "half": Gate("half", "half each: R_g = R_s = R / 2", _half),
-    "zero": Gate("zero", "neither: relevance ends at the product, and is booked as lost", _zero),
+    "zero": Gate("zero", "half to the signal, and the gate's half is booked as lost: R_s = R / 2", _zero, reaches_gates=False),
 }
 
 

@@ -1,8 +1,13 @@
-"""Relevance through one linear map, under any rule: the three kinds of `rules.py` as three short functions."""
+"""Relevance through a linear map of one or more inputs, under any rule: the three kinds of `rules.py` as three short classes.
+
+`prepare` works out what depends on the forward pass alone, for all positions at once. `Share.weigh` turns relevance into messages,
+`Share.back` brings messages to one of the inputs, `Share.book` says what bias, stabiliser and rule took. A recurrent layer prepares
+once, weighs step by step, and brings the messages back to its inputs in one product.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -10,105 +15,206 @@ from textlrp.lrp.maps import LinearMap
 from textlrp.lrp.numbers import quotient, sign, stabilise
 from textlrp.lrp.rules import Flat, Free, Plain, Rule, Signed, WSquare, ZBox
 
-__all__ = ["Book", "propagate"]
+__all__ = ["Book", "Messages", "Part", "Share", "prepare", "propagate"]
 
 Book = Callable[[str, torch.Tensor], None]  # an entry of the ledger, and an amount in the shape of z
-Parts = tuple[torch.Tensor | None, torch.Tensor | None]  # c and r
+Part = tuple[LinearMap, torch.Tensor]  # a map, and its input
+Messages = tuple[torch.Tensor, ...]  # each in the shape of z
+Carried = tuple[torch.Tensor | None, torch.Tensor | None]  # c and r
+
+
+class Share:
+    """The interface: how one linear map z = Σ_parts W x + b shares relevance. `factors` are the multiples of R that go out."""
+
+    factors: Messages
+
+    def __init__(self, rule: Rule, parts: Sequence[Part], bias: torch.Tensor | None) -> None:
+        self.rule = rule
+        self.fan_in = sum(linear.fan_in(x) for linear, x in parts) if rule.bias == "spread" or isinstance(rule, Flat) else 0.0
+        self.bias = None if rule.bias == "share" else bias
+
+    def weigh(self, relevance: torch.Tensor, at: int | None = None) -> Messages:
+        """Return the messages for relevance in the shape of z, or of z[at]."""
+        return tuple(relevance * (factor if at is None else factor[at]) for factor in self.factors)
+
+    def taken(self, messages: Messages) -> torch.Tensor | None:
+        """Return what goes to the bias."""
+        raise NotImplementedError
+
+    def to_input(self, part: Part, messages: Messages) -> Carried:
+        """Return c and r of one part's input, without spread biases."""
+        raise NotImplementedError
+
+    def back(self, part: Part, messages: Messages) -> Carried:
+        """Return c and r of one part's input."""
+        c, r = self.to_input(part, messages)
+        if self.rule.bias == "spread" and self.bias is not None:
+            taken = self.taken(messages)
+            assert taken is not None
+            linear, x = part
+            given = linear.scatter(taken / self.fan_in, x)
+            r = given if r is None else r + given
+        return c, r
+
+    def book(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
+        """Book what is absorbed."""
+        if self.rule.bias == "absorb" and self.bias is not None:
+            taken = self.taken(messages)
+            assert taken is not None
+            book("bias", taken)
+
+
+class PlainShare(Share):
+    """R_i = x_i Σ_j w_ji q_j with q = R / (z + ε sign z)."""
+
+    def __init__(self, rule: Plain, parts: Sequence[Part], bias: torch.Tensor | None, z: torch.Tensor) -> None:
+        super().__init__(rule, parts, bias)
+        self.z = z if rule.bias != "share" or bias is None else z - bias
+        self.stable = stabilise(self.z, rule.epsilon)
+        self.factors = (quotient(torch.ones_like(self.stable), self.stable),)
+
+    def taken(self, messages: Messages) -> torch.Tensor:
+        """Return b q."""
+        assert self.bias is not None
+        return self.bias * messages[0]
+
+    def to_input(self, part: Part, messages: Messages) -> Carried:
+        """Return c = Wᵀ q."""
+        linear, x = part
+        return linear.transpose(messages[0], linear.weight, x), None
+
+    def book(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
+        """Book ε sign(z) q, and relevance at z = 0 if there is no stabiliser."""
+        super().book(relevance, messages, book)
+        if self.rule.epsilon:
+            book("stabiliser", (self.rule.epsilon * messages[0]).mul_(sign(self.z)))
+        else:
+            book("stabiliser", relevance * (self.stable == 0))
+
+
+class SignedShare(Share):
+    """R_i = Σ_j (a⁺_ij P_j + a⁻_ij N_j) R_j."""
+
+    def __init__(self, rule: Signed, parts: Sequence[Part], bias: torch.Tensor | None, z: torch.Tensor) -> None:
+        super().__init__(rule, parts, bias)
+        p: torch.Tensor | None = None
+        n: torch.Tensor | None = None
+        for linear, x in parts:
+            up, down, w_up, w_down = x.clamp(min=0), x.clamp(max=0), linear.weight.clamp(min=0), linear.weight.clamp(max=0)
+            more_p, more_n = linear.apply(up, w_up), linear.apply(up, w_down)
+            if bool((down != 0).any()):
+                more_p, more_n = more_p + linear.apply(down, w_down), more_n + linear.apply(down, w_up)
+            p, n = (more_p if p is None else p + more_p), (more_n if n is None else n + more_n)
+        assert p is not None and n is not None
+        self.given = rule.factors(p, n, self.bias, z)
+        self.factors = self.given[:2]
+
+    def taken(self, messages: Messages) -> torch.Tensor:
+        """Return b⁺ q⁺ + b⁻ q⁻."""
+        assert self.bias is not None
+        return self.bias.clamp(min=0) * messages[0] + self.bias.clamp(max=0) * messages[1]
+
+    def to_input(self, part: Part, messages: Messages) -> Carried:
+        """Return c, which depends on the sign of x."""
+        linear, x = part
+        w_up, w_down = linear.weight.clamp(min=0), linear.weight.clamp(max=0)
+        up, down = messages
+        c = linear.transpose(up, w_up, x) + linear.transpose(down, w_down, x)
+        negative = x < 0
+        if bool(negative.any()):
+            c = torch.where(negative, linear.transpose(up, w_down, x) + linear.transpose(down, w_up, x), c)
+        return c, None
+
+    def book(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
+        """Book what the stabiliser took, and what found no taker."""
+        super().book(relevance, messages, book)
+        book("stabiliser", relevance * self.given.stabiliser)
+        book("rule", relevance * self.given.loss)
+
+
+class FreeShare(Share):
+    """Flat, w² and z-box: relevance that is no multiple of the input."""
+
+    def __init__(self, rule: Free, parts: Sequence[Part], bias: torch.Tensor | None, z: torch.Tensor) -> None:
+        super().__init__(rule, parts, bias)
+        total: torch.Tensor | float = 0.0
+        own: torch.Tensor | float = 1.0
+        if isinstance(rule, Flat):
+            total = self.fan_in
+        elif isinstance(rule, WSquare):
+            total = sum(linear.apply(torch.ones_like(x), linear.weight.square()) for linear, x in parts)
+            own = 0.0 if bias is None else bias.square()
+        elif isinstance(rule, ZBox):
+            total = sum(self._boxed(linear, x) for linear, x in parts)
+            own = 0.0 if bias is None else bias
+        self.own = own
+        total = torch.as_tensor(total if self.bias is None else total + own, dtype=z.dtype, device=z.device).expand(z.shape)
+        self.total, self.stable = total, stabilise(total, rule.epsilon)
+        self.factors = (quotient(torch.ones_like(self.stable), self.stable),)
+
+    def _bounds(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        assert isinstance(self.rule, ZBox)
+        low, high = (torch.as_tensor(bound, dtype=x.dtype, device=x.device) for bound in (self.rule.low, self.rule.high))
+        return low.expand(x.shape), high.expand(x.shape)
+
+    def _boxed(self, linear: LinearMap, x: torch.Tensor) -> torch.Tensor:
+        w, (low, high) = linear.weight, self._bounds(x)
+        return linear.apply(x, w) - linear.apply(low, w.clamp(min=0)) - linear.apply(high, w.clamp(max=0))
+
+    def taken(self, messages: Messages) -> torch.Tensor:
+        """Return the bias's own contribution, times q."""
+        return self.own * messages[0]
+
+    def to_input(self, part: Part, messages: Messages) -> Carried:
+        """Return r."""
+        linear, x = part
+        (q,), w = messages, linear.weight
+        if isinstance(self.rule, Flat):
+            return None, linear.scatter(q, x)
+        if isinstance(self.rule, WSquare):
+            return None, linear.transpose(q, w.square(), x)
+        low, high = self._bounds(x)
+        r = x * linear.transpose(q, w, x)
+        r = r - low * linear.transpose(q, w.clamp(min=0), x) - high * linear.transpose(q, w.clamp(max=0), x)
+        return None, r
+
+    def book(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
+        """Book what the stabiliser took, and relevance of outputs without any input."""
+        super().book(relevance, messages, book)
+        if self.rule.epsilon:
+            book("stabiliser", self.rule.epsilon * sign(self.total) * messages[0])
+        book("rule", relevance * (self.stable == 0))
+
+
+def prepare(rule: Rule, parts: Sequence[Part], bias: torch.Tensor | None, z: torch.Tensor) -> Share:
+    """Return how z = Σ_parts W x + b shares relevance under `rule`."""
+    if isinstance(rule, Plain):
+        return PlainShare(rule, parts, bias, z)
+    if isinstance(rule, Signed):
+        return SignedShare(rule, parts, bias, z)
+    assert isinstance(rule, Free)
+    return FreeShare(rule, parts, bias, z)
 
 
 def propagate(
-    rule: Rule, linear: LinearMap, x: torch.Tensor, z: torch.Tensor, c: torch.Tensor | None, r: torch.Tensor | None, book: Book
-) -> Parts:
+    rule: Rule,
+    linear: LinearMap,
+    x: torch.Tensor,
+    z: torch.Tensor,
+    c: torch.Tensor | None,
+    r: torch.Tensor | None,
+    book: Book,
+) -> Carried:
     """Bring R_j = z_j · c_j + r_j back to the inputs, as R_i = x_i · c_i + r_i; book what bias, stabiliser and rule take."""
-    if isinstance(rule, Plain):
-        return _plain(rule, linear, x, z, c, r, book)
+    if isinstance(rule, Plain) and rule.epsilon == 0 and r is None and rule.bias != "share":
+        assert c is not None  # c z / z = c, also where z = 0
+        messages: Messages = (c,)
+        share: Share = PlainShare(rule, [(linear, x)], linear.bias, z)
+        Share.book(share, c, messages, book)
+        return share.back((linear, x), messages)
     relevance = r if c is None else (z * c if r is None else z * c + r)
     assert relevance is not None
-    if isinstance(rule, Signed):
-        return _signed(rule, linear, x, z, relevance, book)
-    assert isinstance(rule, Free)
-    return _free(rule, linear, x, relevance, book)
-
-
-def _plain(
-    rule: Plain, linear: LinearMap, x: torch.Tensor, z: torch.Tensor, c: torch.Tensor | None, r: torch.Tensor | None, book: Book
-) -> Parts:
-    b = linear.bias
-    left_out = b if rule.bias == "share" else None
-    if c is not None and r is None and rule.epsilon == 0 and left_out is None:
-        q = c  # c z / z, also where z = 0
-    else:
-        d = rule.denominator(z, left_out)
-        empty = d == 0
-        relevance = z * c if c is not None else torch.zeros_like(z)
-        if r is not None:
-            relevance = relevance + r
-        q = relevance / d.masked_fill(empty, 1.0)
-        if rule.epsilon > 0:
-            book("stabiliser", (rule.epsilon * q).mul_(sign(d)))
-        else:
-            book("stabiliser", relevance * empty)
-            if c is not None and left_out is None:
-                q = torch.where(empty, c, q)
-    extra = None
-    if b is not None and left_out is None:
-        extra = _bias(rule, linear, x, b * q, book)
-    return linear.transpose(q, linear.weight, x), extra
-
-
-def _signed(rule: Signed, linear: LinearMap, x: torch.Tensor, z: torch.Tensor, relevance: torch.Tensor, book: Book) -> Parts:
-    w_up, w_down = linear.weight.clamp(min=0), linear.weight.clamp(max=0)
-    x_up, x_down = x.clamp(min=0), x.clamp(max=0)
-    signed = bool((x < 0).any())
-    p, n = linear.apply(x_up, w_up), linear.apply(x_up, w_down)
-    if signed:
-        p, n = p + linear.apply(x_down, w_down), n + linear.apply(x_down, w_up)
-    b = linear.bias if rule.bias != "share" else None
-    factors = rule.factors(p, n, b, z)
-    q_up, q_down = relevance * factors.positive, relevance * factors.negative
-    book("stabiliser", relevance * factors.stabiliser)
-    book("rule", relevance * factors.loss)
-    extra = None
-    if b is not None:
-        extra = _bias(rule, linear, x, b.clamp(min=0) * q_up + b.clamp(max=0) * q_down, book)
-    c = linear.transpose(q_up, w_up, x) + linear.transpose(q_down, w_down, x)
-    if signed:
-        c = torch.where(x < 0, linear.transpose(q_up, w_down, x) + linear.transpose(q_down, w_up, x), c)
-    return c, extra
-
-
-def _free(rule: Free, linear: LinearMap, x: torch.Tensor, relevance: torch.Tensor, book: Book) -> Parts:
-    w, b = linear.weight, linear.bias if rule.bias != "share" else None
-    d: torch.Tensor | float
-    if isinstance(rule, Flat):
-        d, own = linear.fan_in(x), 1.0
-    elif isinstance(rule, WSquare):
-        d, own = linear.apply(torch.ones_like(x), w * w), (0.0 if b is None else b * b)
-    else:
-        assert isinstance(rule, ZBox)
-        low, high = (torch.as_tensor(bound, dtype=x.dtype, device=x.device).expand(x.shape) for bound in (rule.low, rule.high))
-        w_up, w_down = w.clamp(min=0), w.clamp(max=0)
-        d, own = linear.apply(x, w) - linear.apply(low, w_up) - linear.apply(high, w_down), (0.0 if b is None else b)
-    d = torch.as_tensor(d if b is None else d + own, dtype=x.dtype, device=x.device)
-    stable = stabilise(d, rule.epsilon)
-    q = relevance * quotient(torch.ones_like(stable), stable)
-    book("stabiliser", rule.epsilon * sign(d) * q)
-    book("rule", relevance * (stable == 0))
-    if isinstance(rule, Flat):
-        r = linear.scatter(q, x)
-    elif isinstance(rule, WSquare):
-        r = linear.transpose(q, w * w, x)
-    else:
-        r = x * linear.transpose(q, w, x) - low * linear.transpose(q, w_up, x) - high * linear.transpose(q, w_down, x)
-    if b is not None:
-        extra = _bias(rule, linear, x, own * q, book)
-        r = r if extra is None else r + extra
-    return None, r
-
-
-def _bias(rule: Rule, linear: LinearMap, x: torch.Tensor, amount: torch.Tensor, book: Book) -> torch.Tensor | None:
-    """Book the share of the bias, or give it back to the inputs, each the same."""
-    if rule.bias == "absorb":
-        book("bias", amount)
-        return None
-    return linear.scatter(amount / linear.fan_in(x), x)
+    share = prepare(rule, [(linear, x)], linear.bias, z)
+    messages = share.weigh(relevance)
+    share.book(relevance, messages, book)
+    return share.back((linear, x), messages)

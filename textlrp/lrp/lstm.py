@@ -11,42 +11,21 @@ All gates follow from h, which the forward pass gave; only c and k walk through 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 import torch.nn.functional as F
 
+from textlrp.lrp.cells import Above, Back, Cell, Tally, shift
 from textlrp.lrp.numbers import sign, stabilise
 
-__all__ = ["FAINT", "Back", "Cell", "lstm_all"]
+__all__ = ["FAINT", "lstm_all"]
 
 FAINT = {torch.float32: 1e-25, torch.float64: 1e-200}  # below this a carry is 0: subnormal numbers are slow
 _EVERY = 8
 
 
-class Cell(NamedTuple):
-    """The weights of one direction of one level: [4H, E], [4H, P], [4H] (both biases added), [P, H] or None."""
-
-    w: torch.Tensor
-    u: torch.Tensor
-    b: torch.Tensor | None
-    projection: torch.Tensor | None = None
-
-
-class Back(NamedTuple):
-    """What comes back from one direction: carries of x, h_0, c_0, amounts for the ledger [B], relevance of c over time [T, B]."""
-
-    x: torch.Tensor
-    h0: torch.Tensor
-    c0: torch.Tensor
-    ledger: dict[str, torch.Tensor]
-    hidden: torch.Tensor | None = None
-    cell: torch.Tensor | None = None
-
-
 def gates(x: torch.Tensor, h: torch.Tensor, h0: torch.Tensor, cell: Cell) -> torch.Tensor:
     """Return the pre-activations [T, B, 4H] of i, f, g, o, from the inputs and the outputs of the layer."""
-    before = torch.cat([h0[None], h[:-1]])
+    before = shift(h0, h)
     z = F.linear(x, cell.w, cell.b)
     return z.flatten(0, 1).addmm_(before.flatten(0, 1), cell.u.t()).view_as(z)
 
@@ -57,13 +36,14 @@ def lstm_all(
     h0: torch.Tensor,
     c0: torch.Tensor,
     cell: Cell,
-    q: torch.Tensor,
-    q_cn: tuple[torch.Tensor, torch.Tensor] | None,
+    above: Above,
     epsilon: float,
     *,
     steps: bool,
 ) -> Back:
-    """Return the carries of x [T, B, E] and of the initial states, for the carry q [T, B, H] of h (overwritten)."""
+    """Return the carries of x [T, B, E] and of the initial states, for the carry of h (overwritten)."""
+    assert above.c is not None and above.r is None
+    q = above.c
     size = h.shape[-1]
     z = gates(x, h, h0, cell)
     i, f, pre, o = z.split(size, -1)
@@ -87,20 +67,20 @@ def lstm_all(
             q[t].addmm_(qs[t + 1], u)
             k = k * f[t + 1]
         k = k + through[t] * q[t]
-        if q_cn is not None:
-            k = k + q_cn[1] * (q_cn[0] == t)[:, None]
+        if above.c_n is not None:
+            k = k + above.c_n * (above.at == t)[:, None]
         if epsilon:
             k = k * stay[t]
         if t % _EVERY == 0:
             k = F.hardshrink(k, FAINT[k.dtype])
         ks[t] = k
         qs[t] *= k
-    ledger = {}
+    tally = Tally()
     if cell.b is not None:
-        ledger["bias"] = (qs @ cell.b[2 * size : 3 * size]).sum(0)
+        tally.amounts["bias"] = (qs @ cell.b[2 * size : 3 * size]).sum(0)
     if epsilon:
-        ledger["stabiliser"] = epsilon * ((sign(pre) * qs).sum((0, 2)) + (sign(c) * ks).sum((0, 2)))
-    q_h0, q_c0 = qs[0] @ u, f[0] * ks[0]
+        tally.amounts["stabiliser"] = epsilon * ((sign(pre) * qs).sum((0, 2)) + (sign(c) * ks).sum((0, 2)))
     hidden = (h * q).sum(-1) if steps else None
     over_time = (stabilise(c, epsilon) * ks).sum(-1) if steps else None
-    return Back(qs @ cell.w[2 * size : 3 * size], q_h0, q_c0, ledger, hidden, over_time)
+    c_x = qs @ cell.w[2 * size : 3 * size]
+    return Back((c_x, None), (qs[0] @ u, None), (f[0] * ks[0], None), tally, hidden, over_time)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 
-__all__ = ["ConvMap", "DenseMap", "LinearMap"]
+__all__ = ["ConvMap", "DenseMap", "DiagonalMap", "GeneralMap", "LinearMap"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,3 +80,41 @@ class ConvMap(LinearMap):
         one = like.new_ones([1, *like.shape[-2:]])
         count = self.apply(one, torch.ones_like(self.weight))
         return count if like.dim() == 3 else count[0]
+
+
+@dataclass(frozen=True, eq=False)
+class DiagonalMap(LinearMap):
+    """z_i = w_i x_i; weight [out]."""
+
+    def apply(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Return w ⊙ x."""
+        return x * weight
+
+    def transpose(self, q: torch.Tensor, weight: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """Return w ⊙ q."""
+        return q * weight
+
+    def fan_in(self, like: torch.Tensor) -> float:
+        """One input each."""
+        return 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class GeneralMap(LinearMap):
+    """Any function that is linear in x and in the weight: matmul and einsum in whatever form; transposed by autograd."""
+
+    function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = torch.matmul
+
+    def apply(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Return the function of x and the weight."""
+        return self.function(x, weight)
+
+    def transpose(self, q: torch.Tensor, weight: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """Return the gradient of the inputs."""
+        with torch.enable_grad():
+            leaf = torch.zeros_like(like, requires_grad=True)
+            return torch.autograd.grad(self.function(leaf, weight), leaf, q)[0]
+
+    def fan_in(self, like: torch.Tensor) -> torch.Tensor:
+        """Count the inputs of each output."""
+        return self.function(torch.ones_like(like), torch.ones_like(self.weight))

@@ -1,93 +1,300 @@
-"""The forward pass, watched: every torch function that a model calls goes through here, by name."""
+"""The forward pass, watched: every torch function that a model calls goes through here, by name, and one table says what becomes of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import math
+from collections.abc import Callable, Iterator
+from types import FunctionType
 from typing import Any
 
 import torch
+import torch.nn.functional as F
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from textlrp.lrp import embedding, packing, products, weighted
+from textlrp.lrp import attention, embedding, normalise, packing, products, recurrent, weighted
+from textlrp.lrp.custom import Custom
+from textlrp.lrp.ids import follow_ids
+from textlrp.lrp.inplace import write
+from textlrp.lrp.maps import DenseMap, GeneralMap
 from textlrp.lrp.names import Names
+from textlrp.lrp.numbers import wide
 from textlrp.lrp.pointwise import IDENTITIES, POINTWISE, pointwise
-from textlrp.lrp.recurrent import KINDS, recurrent
 from textlrp.lrp.structural import COPIES, SELECTIONS, SUMS, flatten, structural
-from textlrp.lrp.tape import Node, Tape, Var
+from textlrp.lrp.tape import Tape, Var
 
-__all__ = ["Watch"]
+__all__ = ["CONSTANTS", "OPERATIONS", "RANDOM", "Watch"]
 
+Handler = Callable[["Watch", Callable[..., Any], str, Any, dict[str, Any]], Any]
 
-class Unknown(Node):
-    """An operation without a rule; it only matters if relevance comes to it."""
-
-    def __init__(self, name: str, place: str, inputs: tuple[Var, ...]) -> None:
-        self.operation, self.place, self.inputs = name, place, inputs
-
-    def backward(self, run: Any) -> None:
-        """Say what has no rule, where, and how to give it one."""
-        from textlrp.errors import RelevanceError
-
-        raise RelevanceError(f"operation {self.operation!r} in {self.place or 'the model'} has no rule")
+CONSTANTS = frozenset(
+    "zeros_like ones_like full_like empty_like new_zeros new_ones new_full new_empty new_tensor rand_like randn_like isnan isinf"
+    " requires_grad_ retain_grad detach_ numpy tolist item size dim stride".split()
+)
+RANDOM = frozenset(
+    "rand randn randint randperm rand_like randn_like randint_like bernoulli multinomial normal poisson uniform_ normal_ bernoulli_"
+    " exponential_ random_ geometric_ log_normal_ cauchy_ gumbel_softmax".split()
+)
+_ALIASES = {
+    "__add__": "add",
+    "__radd__": "add",
+    "__sub__": "sub",
+    "__rsub__": "rsub",
+    "subtract": "sub",
+    "__mul__": "mul",
+    "__rmul__": "mul",
+    "multiply": "mul",
+    "__truediv__": "div",
+    "divide": "div",
+    "true_divide": "div",
+    "__rtruediv__": "rdiv",
+    "__matmul__": "matmul",
+    "__neg__": "neg",
+    "negative": "neg",
+    "__pow__": "pow",
+    "__abs__": "abs",
+    "mm": "matmul",
+    "mv": "matmul",
+    "concat": "cat",
+    "concatenate": "cat",
+    "arctan": "atan",
+    "clip": "clamp",
+    "log_sigmoid": "logsigmoid",
+    "__iadd__": "add_",
+    "__isub__": "sub_",
+    "__imul__": "mul_",
+    "__itruediv__": "div_",
+}
+_TRANSPOSES: frozenset[Any] = frozenset({torch.Tensor.T, torch.Tensor.mT, torch.Tensor.H, torch.Tensor.mH})
 
 
 class Watch(TorchFunctionMode):
     """Runs a model's functions, and writes on the tape those that relevance can come back through."""
 
-    def __init__(self, tape: Tape, names: Names, batch: int) -> None:
+    def __init__(self, tape: Tape, names: Names, own: frozenset[str], *, steps: int) -> None:
         super().__init__()
-        self.tape, self.names, self.batch = tape, names, batch
+        self.tape, self.names = tape, names
+        self.own = own  # operations that the composite has rules for
+        self.steps = steps  # ids in each text
+        self.uniform = False  # inside nn.MultiheadAttention
+        self.random: torch.Tensor | None = None  # the state of the random numbers before the model drew any
 
     def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Handle one call."""
-        name = getattr(func, "__name__", "")
+        name = getattr(func, "__name__", "").split(".")[0]
+        name = _ALIASES.get(name, name)
         kwargs = kwargs or {}
-        if name == "__get__":
-            if args[0] is not None and getattr(func, "__self__", None) in _TRANSPOSES and self.tape.find(args[0]) is not None:
-                return structural(func, "transpose", self.tape, args, kwargs)
-            return func(*args, **kwargs)
         tape = self.tape
-        known = [tape.find(leaf) for leaf in flatten((args, tuple(kwargs.values()))) if isinstance(leaf, torch.Tensor)]
-        tracked = [var for var in known if var is not None]
-        if not tracked:
+        if name == "__get__":
+            known = getattr(func, "__self__", None) in _TRANSPOSES and tape.find(args[0]) is not None
+            return structural(func, "transpose", tape, args, kwargs) if known else func(*args, **kwargs)
+        if name in IDENTITIES:
+            return args[0] if args else kwargs["input"]
+        if name in RANDOM and self.random is None:
+            self.random = torch.get_rng_state()
+        leaves = [leaf for leaf in flatten((args, tuple(kwargs.values()))) if isinstance(leaf, torch.Tensor)]
+        writing = (name.endswith("_") and not name.endswith("__")) or name == "__setitem__"
+        if writing and leaves and self.names.is_state(leaves[0]):
+            return leaves[0]  # the model's own numbers are not touched
+        tracked = [var for var in map(tape.find, leaves) if var is not None]
+        if not tracked or name in CONSTANTS:
             return func(*args, **kwargs)
-        if all(var.positions is not None for var in tracked) and name not in (
-            "embedding",
-            "embedding_bag",
-            "_pack_padded_sequence",
-            "_pad_packed_sequence",
-        ):
-            return self._ids(func, name, args, kwargs, tracked)
-        if name == "linear":
-            return weighted.linear(tape, self.names, func, args, kwargs)
-        if name == "conv1d":
-            return weighted.conv1d(tape, self.names, func, args, kwargs)
-        if name == "embedding":
-            return embedding.embedding(tape, self.names, func, args, kwargs)
-        if name == "embedding_bag":
-            return embedding.embedding_bag(tape, self.names, func, args, kwargs)
-        if name == "_pack_padded_sequence":
-            return packing.pack_padded_sequence(tape, args)
-        if name == "_pad_packed_sequence":
-            return packing.pad_packed_sequence(tape, args)
-        if name in KINDS:
-            return recurrent(tape, self.names, func, name, args, self.batch)
+        if name in self.own:
+            return self.custom(func, name, args, kwargs, tracked)
+        if writing and name not in ("_pack_padded_sequence_",):
+            return self._write(func, name, args, kwargs)
+        if kwargs.get("inplace") is True and name in POINTWISE:
+            kwargs = {key: value for key, value in kwargs.items() if key != "inplace"}
+            twin = getattr(torch.Tensor, f"{name}_", None)
+            return write(tape, lambda _, given, options: self(func, given, options), twin or func, f"{name}_", args, kwargs)
+        handler = OPERATIONS.get(name)
+        if handler is not None:
+            result = handler(self, func, name, args, kwargs)
+            if result is not NotImplemented:
+                return result
+        if all(var.ids for var in tracked):
+            return follow_ids(self, func, name, args, kwargs, tracked)
         if name in POINTWISE:
             return pointwise(func, name, tape, args, kwargs)
-        if name in ("mul", "multiply", "div", "divide", "true_divide"):
-            return products.product(func, name, tape, args, kwargs)
         if name in COPIES or name in SUMS or name in SELECTIONS:
             return structural(func, name, tape, args, kwargs)
+        if isinstance(func, FunctionType) and (func.__module__ or "").startswith("torch."):
+            return self.descend(func, args, kwargs)
+        return self.custom(func, name, args, kwargs, tracked)
+
+    def __call__(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+        """Run `func` under watch again."""
+        with self:
+            return func(*args, **kwargs)
+
+    def descend(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Run a Python function of torch so that the calls inside it are seen one by one."""
+        blind = dict.fromkeys(
+            ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic"), lambda *_: False
+        )
+        inside = FunctionType(func.__code__, {**func.__globals__, **blind}, func.__name__, func.__defaults__, func.__closure__)
+        inside.__kwdefaults__ = func.__kwdefaults__
+        return self(inside, args, kwargs)
+
+    @contextlib.contextmanager
+    def uniformly(self) -> Iterator[None]:
+        """Treat products of activations by the uniform rule for a while."""
+        before, self.uniform = self.uniform, True
+        try:
+            yield
+        finally:
+            self.uniform = before
+
+    def custom(self, func: Callable[..., Any], name: str, args: Any, kwargs: Any, tracked: list[Var]) -> Any:
+        """Run an operation that no table knows; its node complains if relevance comes to it."""
         result = func(*args, **kwargs)
         values = [leaf for leaf in flatten(result) if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()]
-        if values:
-            self.tape.record(Unknown(name, self.names.name(self.names.running()), tuple(tracked)), *values)
+        fresh = [value for value in values if self.tape.find(value) is None]
+        inputs = tuple(dict.fromkeys(var for var in tracked if not var.ids)) or tuple(dict.fromkeys(tracked))
+        if fresh:
+            rest = tuple(leaf for leaf in args if not isinstance(leaf, torch.Tensor))
+            self.tape.record(Custom(func, name, self.place(), inputs, rest, kwargs), *fresh)
         return result
 
-    def _ids(self, func: Callable[..., Any], name: str, args: Any, kwargs: Any, tracked: list[Var]) -> Any:
-        result = func(*args, **kwargs)
-        return result
+    def place(self) -> str:
+        """Return the name of the module that is running."""
+        module = self.names.running()
+        return self.names.name(module) or type(module).__name__
+
+    def _write(self, func: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
+        if not args[0].is_floating_point():
+            result = func(*args, **kwargs)
+            known = self.tape.find(args[0])
+            if known is not None:
+                known.positions = None
+            return result
+        return write(self.tape, lambda twin, given, options: self(twin, given, options), func, name, args, kwargs)
 
 
-_TRANSPOSES: frozenset[Any] = frozenset({torch.Tensor.T, torch.Tensor.mT})
-_ = IDENTITIES
+def _matmul(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Run a matrix product: with weights (a rule), with a constant (linear), of two activations (a gate, or a rule for products)."""
+    a, b = (*args, *(kwargs[key] for key in ("input", "other", "mat2", "vec2") if key in kwargs))[:2]
+    return _two(watch, lambda one, two: func(one, two), name, a, b)
+
+
+def _einsum(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Run einsum of one or two operands."""
+    operands = args[1] if len(args) == 2 and isinstance(args[1], (tuple, list)) else args[1:]
+    if not isinstance(args[0], str) or len(operands) > 2:
+        return NotImplemented
+    if len(operands) == 1:
+        return structural(lambda one: torch.einsum(args[0], one), "einsum", watch.tape, tuple(operands), {})
+    return _two(watch, lambda one, two: torch.einsum(args[0], one, two), "einsum", *operands)
+
+
+def _two(
+    watch: Watch, function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], name: str, a: torch.Tensor, b: torch.Tensor
+) -> Any:
+    tape, names = watch.tape, watch.names
+    left, right = tape.find(a), tape.find(b)
+    value = function(a, b)
+    if left is not None and right is not None:
+        products.bilinear(tape, function, name, watch.place(), left, right, value, uniform=watch.uniform)
+        return value
+    var, constant = (left, b) if left is not None else (right, a)
+    assert var is not None
+    if not (names.is_parameter(constant) or (left is not None and name == "matmul" and b.dim() == 2)):
+        return structural(function, "einsum", tape, (a, b), {})
+    weight = wide(constant.detach())
+    if left is not None and name == "matmul" and b.dim() == 2:
+        linear: Any = DenseMap(weight.t(), None)
+    elif left is not None:
+        linear = GeneralMap(weight, None, function)
+    else:
+        linear = GeneralMap(weight, None, lambda x, w: function(w, x))
+    tape.record(weighted.Weighted(nn.Linear, linear, var, name, names.layer(constant, name)), value)
+    return value
+
+
+def _sum_of(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Run addmm, baddbmm, addmv…: a sum of a tensor and a product, one after the other."""
+    beta, alpha = kwargs.get("beta", 1), kwargs.get("alpha", 1)
+    with watch:
+        product = torch.matmul(args[1], args[2]) if name not in ("addcmul",) else args[1] * args[2]
+        factor = kwargs.get("value", alpha)
+        return (args[0] if beta == 1 else args[0] * beta) + (product if factor == 1 else product * factor)
+
+
+def _attention(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Run nn.MultiheadAttention's function in its parts."""
+    with watch.uniformly():
+        return watch.descend(func, args, kwargs)
+
+
+def _dot_product_attention(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Run softmax(q kᵀ / √d + mask) v in its parts; both products share half and half (AttnLRP)."""
+    given = dict(zip(("query", "key", "value", "attn_mask", "dropout_p", "is_causal"), args, strict=False)) | kwargs
+    q, k, v, mask = given["query"], given["key"], given["value"], given.get("attn_mask")
+    scale = given.get("scale")
+    with watch.uniformly(), watch:
+        scores = torch.matmul(q * (1 / math.sqrt(q.shape[-1]) if scale is None else scale), k.transpose(-2, -1))
+        if given.get("is_causal"):
+            mask = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool, device=q.device).tril()
+        if mask is not None:
+            scores = scores.masked_fill(~mask, -math.inf) if mask.dtype == torch.bool else scores + mask
+        return torch.matmul(F.softmax(scores, -1), v)
+
+
+def _negative(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Run a difference; 1 − gate is a gate."""
+    value = structural(func, name, watch.tape, args, kwargs)
+    first, second = (args[1], args[0]) if name == "rsub" else (args[0], args[1] if len(args) > 1 else kwargs.get("other"))
+    new, gate = watch.tape.find(value), watch.tape.find(second)
+    if new is not None:
+        new.gate = (
+            gate is not None
+            and gate.gate
+            and isinstance(first, (int, float))
+            or _all_ones(first, watch.tape)
+            and gate is not None
+            and gate.gate
+        )
+    return value
+
+
+def _all_ones(thing: Any, tape: Tape) -> bool:
+    return isinstance(thing, torch.Tensor) and tape.find(thing) is None and bool((thing == 1).all())
+
+
+def _sum_gate(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Run a sum; the sum of gates is no gate."""
+    value = structural(func, name, watch.tape, args, kwargs)
+    new = watch.tape.find(value)
+    if new is not None:
+        new.gate = False
+    return value
+
+
+def _table() -> dict[str, Handler]:
+    table: dict[str, Handler] = {
+        "linear": lambda w, f, n, a, k: weighted.linear(w.tape, w.names, f, a, k),
+        "conv1d": lambda w, f, n, a, k: weighted.conv1d(w.tape, w.names, f, a, k),
+        "embedding": lambda w, f, n, a, k: embedding.embedding(w.tape, w.names, f, a, k),
+        "embedding_bag": lambda w, f, n, a, k: embedding.embedding_bag(w.tape, w.names, f, a, k),
+        "_pack_padded_sequence": lambda w, f, n, a, k: packing.pack_padded_sequence(w.tape, a),
+        "_pad_packed_sequence": lambda w, f, n, a, k: packing.pad_packed_sequence(w.tape, a),
+        "batch_norm": lambda w, f, n, a, k: normalise.batch_norm(f, w.tape, w.names, a, k),
+        "einsum": _einsum,
+        "multi_head_attention_forward": _attention,
+        "scaled_dot_product_attention": _dot_product_attention,
+        "add": _sum_gate,
+    }
+    table |= dict.fromkeys(recurrent.KINDS, lambda w, f, n, a, k: recurrent.recurrent(w.tape, w.names, f, n, a))
+    table |= dict.fromkeys(recurrent.CELLS, lambda w, f, n, a, k: recurrent.cell(w.tape, w.names, f, n, a, k))
+    table |= dict.fromkeys(("layer_norm", "rms_norm"), lambda w, f, n, a, k: normalise.layer_norm(f, n, w.tape, w.names, a, k))
+    table |= dict.fromkeys(("softmax", "log_softmax"), lambda w, f, n, a, k: attention.softmax(f, n, w.tape, a, k))
+    multiply: Handler = lambda w, f, n, a, k: products.product(f, n, w.tape, w.place, a, k)  # noqa: E731
+    table |= dict.fromkeys(("mul", "div"), multiply)
+    table |= dict.fromkeys(("matmul", "__rmatmul__", "bmm", "dot", "inner"), _matmul)
+    table |= dict.fromkeys(("addmm", "baddbmm", "addmv", "addbmm", "addcmul"), _sum_of)
+    table |= dict.fromkeys(("sub", "rsub"), _negative)
+    return table
+
+
+OPERATIONS = _table()

@@ -26,6 +26,7 @@ class Names:
         self._stop = stop
         self._modules: dict[int, str] = {}
         self._owners: dict[int, list[tuple[nn.Module, str, str]]] = {}
+        self._buffers = {id(each): each for each in module.buffers()}
         for name, each in module.named_modules():
             self._modules.setdefault(id(each), name)
             for key, parameter in each._parameters.items():
@@ -53,6 +54,10 @@ class Names:
     def is_parameter(self, tensor: torch.Tensor) -> bool:
         """Tell whether a tensor is a parameter of the model, or a view of one."""
         return id(tensor) in self._owners or (tensor._is_view() and id(tensor._base) in self._owners)
+
+    def is_state(self, tensor: torch.Tensor) -> bool:
+        """Tell whether a tensor is a parameter or a buffer of the model."""
+        return id(tensor) in self._owners or id(tensor) in self._buffers
 
     def layer(self, weight: torch.Tensor | None, operation: str) -> tuple[str, nn.Module]:
         """Return name and module of the layer that runs `operation` with `weight`."""

@@ -75,8 +75,9 @@ def pack_padded_sequence(tape: Tape, args: tuple[Any, ...]) -> Any:
     if x is not None:
         node = Pack(x, args[1], sizes, batch_first=args[2])
         tape.record(node, data)
-        if x.positions is not None:
-            node.outputs[0].positions = pack(x.positions, args[1], args[2])[0]
+        if x.ids:
+            at = None if x.positions is None else pack(x.positions, args[1], args[2])[0]
+            node.outputs[0].ids, node.outputs[0].positions = True, at
     return data, sizes
 
 
@@ -87,6 +88,7 @@ def pad_packed_sequence(tape: Tape, args: tuple[Any, ...]) -> Any:
     if data is not None:
         node = Pad(data, args[1], lengths, batch_first=args[2])
         tape.record(node, out)
-        if data.positions is not None:
-            node.outputs[0].positions = pad(data.positions, args[1], args[2], -1, args[4])[0]
+        if data.ids:
+            at = None if data.positions is None else pad(data.positions, args[1], args[2], -1, args[4])[0]
+            node.outputs[0].ids, node.outputs[0].positions = True, at
     return out, lengths

@@ -20,8 +20,8 @@ __all__ = ["GATING", "IDENTITIES", "POINTWISE", "Passing", "Pointwise", "pointwi
 # The functions of one tensor that relevance passes. Parameters of the function (slopes, bounds) may follow.
 POINTWISE = frozenset(
     "relu relu6 leaky_relu rrelu prelu elu selu celu gelu silu mish tanh hardtanh hardswish softsign tanhshrink softshrink hardshrink"
-    " threshold sigmoid hardsigmoid logsigmoid softplus exp expm1 log1p sin sinh asinh atan arctan erf abs square clamp clip clamp_min"
-    " clamp_max sqrt log_sigmoid".split()
+    " threshold sigmoid hardsigmoid logsigmoid softplus exp expm1 log1p sin sinh asinh atan erf abs square clamp clamp_min"
+    " clamp_max sqrt pow".split()
 )
 GATING = frozenset("sigmoid hardsigmoid".split())  # what makes a gate; softmax is at home in attention.py
 IDENTITIES = frozenset("dropout alpha_dropout feature_dropout feature_alpha_dropout dropout1d native_dropout".split())
@@ -96,6 +96,6 @@ def pointwise(func: Callable[..., Any], name: str, tape: Tape, args: Any, kwargs
         args = tuple(each for place, each in enumerate(args) if not isinstance(each, bool))
     x = tape.find(args[0])
     value = func(*args, **kwargs)
-    if x is not None and x.positions is None:
+    if x is not None and not x.ids:
         tape.record(Pointwise(func, name, x, args[1:], kwargs), value, gate=name in GATING)
     return value

@@ -1,4 +1,4 @@
-"""Calls of torch.lstm, gru, rnn_tanh and rnn_relu: level by level, each direction for itself."""
+"""Recurrent layers: torch.lstm, gru, rnn_tanh, rnn_relu and their cells, level by level, each direction for itself."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from textlrp.errors import RelevanceError
-from textlrp.lrp.lstm import Back, Cell, lstm_all
+from textlrp.lrp import stepwise
+from textlrp.lrp.cells import Above, Back, Cell
+from textlrp.lrp.lstm import lstm_all
 from textlrp.lrp.names import Names
 from textlrp.lrp.numbers import wide
 from textlrp.lrp.rules import Plain
@@ -19,123 +20,168 @@ from textlrp.lrp.structural import structural
 from textlrp.lrp.tape import Samples, Tape, Var
 from textlrp.lrp.weighted import Ruled
 
-__all__ = ["Level", "recurrent"]
+__all__ = ["CELLS", "KINDS", "Level", "cell", "recurrent"]
 
 KINDS: dict[str, type[nn.Module]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn_tanh": nn.RNN, "rnn_relu": nn.RNN}
+CELLS: dict[str, type[nn.Module]] = {
+    "lstm_cell": nn.LSTMCell,
+    "gru_cell": nn.GRUCell,
+    "rnn_tanh_cell": nn.RNNCell,
+    "rnn_relu_cell": nn.RNNCell,
+}
+_STEPWISE = {"lstm": stepwise.lstm, "gru": stepwise.gru, "rnn": stepwise.rnn}
 
 
 class Level(Ruled):
-    """One level of a recurrent layer: one or two directions over x; outputs h_1…h_T, h_n and, of an LSTM, c_n."""
+    """One level of a recurrent layer: one or two directions over x; outputs h_1…h_T, h_n and, of an LSTM, c_n.
+
+    A cell called by hand is a level of one step, whose only outputs are h and c.
+    """
 
     def __init__(
         self,
         operation: str,
         place: tuple[str, nn.Module],
-        x: Any,
-        states: list[Any],
+        x: torch.Tensor,
+        states: list[torch.Tensor],
         weights: list[tuple[torch.Tensor, ...]],
         sizes: torch.Tensor | None,
+        tape: Tape,
         *,
         has_biases: bool,
         batch_first: bool,
-        tape: Tape,
     ) -> None:
-        self.operation, self.kind = operation, KINDS[operation]
+        self.operation = operation
+        self.single = operation in CELLS
+        self.kind = CELLS[operation] if self.single else KINDS[operation]
         self.place, self.module = place
-        self.x, self.states = x, states
-        self.known = [tape.find(x), *(tape.find(state) for state in states)]
-        self.inputs = tuple(var for var in self.known if var is not None)
+        self.given = [x, *states]
+        self.known = [tape.find(each) for each in self.given]
+        self.inputs = tuple(dict.fromkeys(var for var in self.known if var is not None))
         for var in self.inputs:
             var.needed = True
-        self.cells = [self._cell(each, has_biases=has_biases) for each in weights]
+        self.cells = [_cell(each, has_biases=has_biases) for each in weights]
         self.sizes, self.batch_first = sizes, batch_first
-
-    def _cell(self, weights: tuple[torch.Tensor, ...], *, has_biases: bool) -> Cell:
-        parts = [wide(each.detach()) for each in weights]
-        bias = parts[2] + parts[3] if has_biases else None
-        rest = parts[4:] if has_biases else parts[2:]
-        return Cell(parts[0], parts[1], bias, rest[0] if rest else None)
 
     def _value(self, place: int) -> torch.Tensor:
         var = self.known[place]
-        return wide(var.value if var is not None else (self.x if place == 0 else self.states[place - 1]))
+        value = wide(self.given[place] if var is None else var.value)
+        return value[None] if self.single else value
 
     def backward(self, run: Run) -> None:
         """Go through each direction, and add up what comes back."""
-        rule = run.rule(self.layer())
-        if not isinstance(rule, Plain) or rule.bias != "absorb" or not self.kind is nn.LSTM or run.gate.name != "all":
-            raise RelevanceError(f"{self.place}: rule {rule.name} or gates {run.gate.name} not yet")
-        out, h_n, *more = self.outputs
-        carries = run.carry(out), run.carry(h_n), run.carry(more[0]) if more else None
         x = self._value(0)
-        backs: list[Back | None] = []
+        backs = []
         for d, cell in enumerate(self.cells):
             order = Order.of(x, self.sizes, batch_first=self.batch_first, reverse=d == 1)
-            backs.append(self._direction(run, d, cell, order, x, carries, rule.epsilon))
-        whole = [back for back in backs if back is not None]
-        numbers = self._numbers(whole[0].h0)
-        c_x = None
-        for d, back in enumerate(backs):
-            if back is None:
-                continue
-            order = Order.of(x, self.sizes, batch_first=self.batch_first, reverse=d == 1)
-            part = order.back(back.x)
-            c_x = part if c_x is None else c_x + part
-            for key, amount in back.ledger.items():
-                run.book_total(key, numbers(amount))
-        assert c_x is not None
-        if self.known[0] is not None:
-            self.known[0].add(c_x)
-        else:
-            run.book("bias", out, torch.zeros(()))
-        for place in (1, 2)[: len(self.states)]:
-            var, value = self.known[place], self._value(place)
-            parts = [torch.zeros_like(value[0]) if back is None else (back.h0, back.c0)[place - 1] for back in backs]
-            if var is not None:
-                var.add(torch.stack(parts))
-            else:
-                run.book_total("initial_state", numbers((torch.stack(parts) * value).sum((0, 2))))
+            backs.append((order, self._direction(run, d, cell, order, x)))
+        first = backs[0][1]
+        for order, back in backs:
+            self._give(run, 0, *(None if part is None else order.back(part) for part in back.x), batch_axis=None)
+            for key, amount in back.tally.amounts.items():
+                run.book_total(key, self._texts(amount, run.batch))
+        for place in range(1, len(self.given)):
+            pairs = [back.h0 if place == 1 else back.c0 for _, back in backs]
+            c, r = (
+                None if pairs[0][part] is None else torch.stack([pair[part] for pair in pairs])  # type: ignore[misc]
+                for part in (0, 1)
+            )
+            self._give(run, place, c, r, batch_axis=1)
+        if run.steps and run.layers is not None and first.hidden is not None:
+            run.note_steps(
+                self, [back.hidden for _, back in backs], [back.cell for _, back in backs], [order for order, _ in backs]
+            )
 
-    def _direction(
-        self, run: Run, d: int, cell: Cell, order: Order, x: torch.Tensor, carries: Any, epsilon: float
-    ) -> Back | None:
-        c_out, c_hn, c_cn = carries
-        value = wide(self.outputs[0].value)
+    def _give(self, run: Run, place: int, c: torch.Tensor | None, r: torch.Tensor | None, *, batch_axis: int | None) -> None:
+        var = self.known[place]
+        if var is not None:
+            var.add(*(None if part is None else part.reshape(var.shape) for part in (c, r)))
+            return
+        value = self._value(place)
+        relevance = torch.zeros_like(value) if r is None else r
+        if c is not None:
+            relevance = relevance + value * c
+        if batch_axis == 1:
+            run.book_total("initial_state", self._texts(relevance.sum((0, 2)), run.batch))
+        else:
+            total = (relevance[0] if self.single else relevance).sum(-1, keepdim=True)  # the texts of x are those of the output
+            run.book("bias", self.outputs[0], total.expand(self.outputs[0].shape) / self.outputs[0].shape[-1])
+
+    def _direction(self, run: Run, d: int, cell: Cell, order: Order, x: torch.Tensor) -> Back:
+        rule = run.rule(self.layer())
+        above, h = self._above(run, d, order)
+        states = [self._value(place)[d] for place in range(1, len(self.given))]
+        h0, c0 = states[0], states[-1]
+        x = order.see(x)
+        lstm = self.operation.startswith("lstm")
+        if (
+            lstm
+            and run.gate.name == "all"
+            and isinstance(rule, Plain)
+            and rule.bias == "absorb"
+            and above.r is None
+            and cell.projection is None
+        ):
+            return lstm_all(x, h, h0, c0, cell, above, rule.epsilon, steps=run.steps)
+        walk = _STEPWISE[self.operation.split("_")[0]]
+        return walk(x, h, h0, c0, cell, above, rule, run.gate, steps=run.steps)
+
+    def _above(self, run: Run, d: int, order: Order) -> tuple[Above, torch.Tensor]:
+        out = self.outputs[0]
+        value = wide(out.value)
+        value = value[None] if self.single else value
         size = value.shape[-1] // len(self.cells)
         mine = slice(d * size, (d + 1) * size)
         h = order.see(value[..., mine])
-        if c_out is None:
-            q = torch.zeros_like(h)
-        else:
-            q = order.see(c_out[..., mine]).clone(memory_format=torch.contiguous_format)
         at = order.last(h.shape[1], h.device)
-        if c_hn is not None:
-            q[at, torch.arange(h.shape[1], device=h.device)] += c_hn[d]
-        h0, c0 = self._value(1)[d], self._value(2)[d]
-        return lstm_all(order.see(x), h, h0, c0, cell, q, None if c_cn is None else (at, c_cn[d]), epsilon, steps=run.steps)
+        parts: list[torch.Tensor | None] = []
+        for name in ("c", "r"):
+            arrived = getattr(out, name)
+            part = None
+            if arrived is not None:
+                part = order.see((arrived[None] if self.single else arrived)[..., mine]).clone(
+                    memory_format=torch.contiguous_format
+                )
+            last = None if self.single else getattr(self.outputs[1], name)
+            if last is not None:
+                part = torch.zeros_like(h) if part is None else part
+                part[at, torch.arange(h.shape[1], device=h.device)] += last[d]
+            parts.append(part)
+        if parts[0] is None and (parts[1] is None or len(self.given) == 3):
+            parts[0] = torch.zeros_like(h)
+        c_n = None
+        if len(self.given) == 3:
+            c_n = run.carry(self.outputs[-1])
+            if c_n is not None and not self.single:
+                c_n = c_n[d]
+        return Above(parts[0], parts[1], c_n, at), h
 
-    def _numbers(self, like: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    def _texts(self, amount: torch.Tensor, batch: int) -> torch.Tensor:
+        """Bring amounts in the order of this layer's batch axis to the order of the texts."""
         samples = self.outputs[0].samples()
-        width = like.shape[0]
-        index = None if samples.index is None else samples.index[:width]
-
-        def bring(amount: torch.Tensor) -> torch.Tensor:
-            return Samples(0, index).total(amount, self.batch)
-
-        return bring
-
-    batch: int = 0
+        return Samples(0, None if samples.index is None else samples.index[: len(amount)]).total(amount, batch)
 
     def samples(self, output: Var) -> Samples:
-        """Outputs as x; the states' second axis is the batch."""
-        own = self.known[0].samples() if self.known[0] is not None else Samples(0 if self.batch_first else 1)
+        """Outputs as x (or as the state, if x is a constant); the states' second axis is the batch."""
+        if self.single:
+            return self.inputs[0].samples()
+        if self.known[0] is not None:
+            own = self.known[0].samples()
+        else:
+            own = Samples(0 if self.batch_first and self.sizes is None else 1, self.inputs[0].samples().index)
         if output is self.outputs[0]:
             return own
-        width = output.shape[1]
-        return Samples(1, None if own.index is None else own.index[:width])
+        return Samples(1, None if own.index is None else own.index[: output.shape[1]])
 
 
-def recurrent(tape: Tape, names: Names, func: Callable[..., Any], name: str, args: tuple[Any, ...], batch: int) -> Any:
+def _cell(weights: tuple[torch.Tensor, ...], *, has_biases: bool) -> Cell:
+    parts = [wide(each.detach()) for each in weights]
+    biases = (parts[2], parts[3]) if has_biases else (None, None)
+    rest = parts[4:] if has_biases else parts[2:]
+    return Cell(parts[0], parts[1], *biases, rest[0] if rest else None)
+
+
+def recurrent(tape: Tape, names: Names, func: Callable[..., Any], name: str, args: tuple[Any, ...]) -> Any:
     """Run a recurrent layer level by level in evaluation mode, and put each level on the tape."""
     packed = isinstance(args[1], torch.Tensor) and not args[1].is_floating_point()
     if packed:
@@ -145,25 +191,26 @@ def recurrent(tape: Tape, names: Names, func: Callable[..., Any], name: str, arg
         x, hx, flat, has_biases, levels, _, _, bidirectional, batch_first = args
         sizes = None
     states = list(hx) if isinstance(hx, (tuple, list)) else [hx]
-    watched = any(tape.find(each) is not None for each in (x, *states))
-    if not watched:
-        return func(*args)
     directions = 2 if bidirectional else 1
     per = len(flat) // (levels * directions)
     place = names.layer(flat[0], name)
     ends: list[list[torch.Tensor]] = []
     for level in range(levels):
         rows = slice(level * directions, (level + 1) * directions)
-        mine = [tuple(flat[d * per : (d + 1) * per]) for d in range(level * directions, (level + 1) * directions)]
-        parts = states if levels == 1 else [_rows(tape, state, rows) for state in states]
+        mine = [tuple(flat[d * per : (d + 1) * per]) for d in range(rows.start, rows.stop)]
+        parts = (
+            states
+            if levels == 1
+            else [structural(torch.Tensor.__getitem__, "__getitem__", tape, (each, rows), {}) for each in states]
+        )
         given = tuple(parts) if len(parts) > 1 else parts[0]
         tail = [has_biases, 1, 0.0, False, bidirectional]
         weights = [weight for each in mine for weight in each]
-        call = (x, sizes, given, weights, *tail) if packed else (x, given, weights, *tail, batch_first)
-        out, *end = func(*call)
-        node = Level(name, place, x, parts, mine, sizes, has_biases=has_biases, batch_first=batch_first, tape=tape)
-        node.batch = batch
-        tape.record(node, out, *end)
+        out, *end = func(x, sizes, given, weights, *tail) if packed else func(x, given, weights, *tail, batch_first)
+        if any(tape.find(each) is not None for each in (x, *parts)):
+            node = Level(name, place, x, parts, mine, sizes, tape, has_biases=has_biases, batch_first=batch_first)
+            tape.record(node, out, *end)
+            node.outputs[0].needed = True
         ends.append(end)
         x = out
     if levels == 1:
@@ -171,6 +218,15 @@ def recurrent(tape: Tape, names: Names, func: Callable[..., Any], name: str, arg
     return (x, *(structural(torch.cat, "cat", tape, (list(each),), {}) for each in zip(*ends, strict=True)))
 
 
-def _rows(tape: Tape, state: torch.Tensor, rows: slice) -> torch.Tensor:
-    part: torch.Tensor = structural(torch.Tensor.__getitem__, "__getitem__", tape, (state, rows), {})
-    return part
+def cell(tape: Tape, names: Names, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run a cell, and put it on the tape as a level of one step."""
+    given = dict(zip(("input", "hx", "w_ih", "w_hh", "b_ih", "b_hh"), args, strict=False)) | kwargs
+    result = func(*args, **kwargs)
+    states = list(given["hx"]) if isinstance(given["hx"], (tuple, list)) else [given["hx"]]
+    has_biases = given.get("b_ih") is not None
+    weights = (given["w_ih"], given["w_hh"], *((given["b_ih"], given["b_hh"]) if has_biases else ()))
+    place = names.layer(given["w_ih"], name)
+    node = Level(name, place, given["input"], states, [weights], None, tape, has_biases=has_biases, batch_first=False)
+    tape.record(node, *(result if isinstance(result, tuple) else (result,)))
+    node.outputs[0].needed = True
+    return result

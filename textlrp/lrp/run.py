@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import torch
 
 from textlrp.lrp.attribution import LayerRelevance
@@ -24,6 +27,7 @@ class Run:
         self,
         composite: Composite,
         gate: Gate,
+        source: Var,
         *,
         batch: int,
         dtype: torch.dtype,
@@ -38,9 +42,10 @@ class Run:
         self.ledger = {key: torch.zeros(batch, dtype=dtype, device=device) for key in ALWAYS}
         self.steps = steps
         self.layers: dict[str, LayerRelevance] | None = {} if layers else None
-        self.words: torch.Tensor | None = None  # [B·T]
-        self._node: Node | None = None
+        self.ids = source.value
+        self.words = torch.zeros(source.value.numel(), dtype=dtype, device=device)  # of ids: [B·T]
         self._absorbed: torch.Tensor | None = None
+        self.over_time: dict[str, list[Any]] = {}
 
     def walk(self, tape: Tape) -> None:
         """Go through the tape from its end, and let go of each carry as soon as it has been passed on."""
@@ -57,6 +62,13 @@ class Run:
                 self._note(node, out, before)
             for var in node.outputs:
                 var.c = var.r = None
+        self._add_steps()
+
+    def _add_steps(self) -> None:
+        for name, levels in self.over_time.items():
+            assert self.layers is not None
+            hidden, cell = (None if levels[0][k] is None else torch.cat([level[k] for level in levels]) for k in (0, 1))
+            self.layers[name] = replace(self.layers[name], hidden=hidden, cell=cell)
 
     def rule(self, layer: Layer) -> Rule:
         """Return the rule for a layer."""
@@ -87,10 +99,33 @@ class Run:
         self.book("stabiliser", var, slack * side * c)
         return c if var.c is None else var.c + c
 
+    def texts(self, var: Var, amount: torch.Tensor) -> torch.Tensor:
+        """Sum an amount in the shape of `var` text by text: [B]."""
+        return var.samples().total(amount, self.batch)
+
+    def note_steps(self, node: Node, hidden: list[Any], cell: list[Any], orders: list[Any]) -> None:
+        """Keep the relevance of h and c over time, [levels, B, T], in the order of the texts and of their words."""
+        found = []
+        for parts in (hidden, cell):
+            if parts[0] is None:
+                found.append(None)
+                continue
+            rows = [order.unread(part) for order, part in zip(orders, parts, strict=True)]  # [B', T] each
+            index = node.outputs[0].samples().index
+            level = torch.zeros(len(rows), self.batch, rows[0].shape[1], dtype=self.dtype, device=rows[0].device)
+            at = (
+                torch.arange(self.batch, device=level.device)[: rows[0].shape[0]]
+                if index is None
+                else index[: rows[0].shape[0]]
+            )
+            level[:, at] = torch.stack(rows)
+            found.append(level)
+        self.over_time.setdefault(node.place, []).insert(0, (found[0], found[1]))
+
     def _total(self, variables: tuple[Var, ...]) -> torch.Tensor:
         total = torch.zeros_like(self.ledger["words"])
         for var in variables:
-            if var.reached and var.positions is None:
+            if var.reached and not var.ids:
                 total = total + var.samples().total(var.relevance(), self.batch)
         return total
 
@@ -98,7 +133,7 @@ class Run:
         assert self.layers is not None
         arrived = torch.zeros_like(out)
         for var in dict.fromkeys(node.inputs):
-            if var.positions is not None:
+            if var.ids:
                 arrived = arrived + out  # an embedding gives all it gets to the words
                 continue
             if not var.reached:

@@ -55,6 +55,12 @@ class Order:
         data = data.flip(0) if self.reverse else data
         return data.transpose(0, 1) if self.batch_first else data
 
+    def unread(self, data: torch.Tensor) -> torch.Tensor:
+        """Return [T, B] in reading order as [B, T] in the order of the words."""
+        if self.reverse:
+            data = data.flip(0) if self.flip is None else self._flipped(data)
+        return data.t()
+
     def last(self, width: int, device: torch.device) -> torch.Tensor:
         """Return the index of the last step of each text, [B]."""
         if self.lengths is not None:

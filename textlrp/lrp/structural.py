@@ -16,11 +16,11 @@ from textlrp.lrp.numbers import wide
 from textlrp.lrp.run import Run
 from textlrp.lrp.tape import Node, Samples, Tape, Var
 
-__all__ = ["COPIES", "SELECTIONS", "SUMS", "Structural", "flatten", "structural"]
+__all__ = ["COPIES", "SELECTIONS", "SUMS", "Structural", "flatten", "structural", "swap"]
 
 # Each output element is a copy of one input element, or a constant.
 COPIES = frozenset(
-    "__getitem__ _pack_padded_sequence _pad_packed_sequence alias atleast_2d atleast_3d broadcast_to cat chunk clone concat concatenate"
+    "__getitem__ _pack_padded_sequence _pad_packed_sequence alias atleast_2d atleast_3d broadcast_to cat chunk clone"
     " contiguous detach diagonal double expand expand_as flatten flip float gather half bfloat16 hstack index_fill index_put"
     " index_select masked_fill masked_scatter masked_select movedim moveaxis narrow pad permute ravel repeat repeat_interleave"
     " reshape reshape_as roll scatter select slice_scatter select_scatter split split_with_sizes squeeze stack swapaxes swapdims t"
@@ -29,17 +29,14 @@ COPIES = frozenset(
 )
 # Each output is a fixed linear combination of inputs, plus constants.
 SUMS = frozenset(
-    "add sub subtract rsub neg negative sum mean cumsum avg_pool1d adaptive_avg_pool1d index_add scatter_add nansum nanmean"
-    " diff trace".split()
+    "add sub rsub neg sum mean cumsum avg_pool1d adaptive_avg_pool1d index_add scatter_add nansum nanmean diff trace".split()
 )
 # Each output is one of the inputs, chosen by their values.
 SELECTIONS = frozenset(
     "amax amin max min max_pool1d max_pool1d_with_indices adaptive_max_pool1d adaptive_max_pool1d_with_indices median kthvalue"
     " topk sort maximum minimum fmax fmin cummax cummin nan_to_num aminmax".split()
 )
-_CONSTANT = frozenset(
-    "add sub subtract rsub masked_fill where pad index_fill _pad_packed_sequence maximum minimum fmax fmin".split()
-)
+_CONSTANT = frozenset("add sub rsub masked_fill where pad index_fill _pad_packed_sequence maximum minimum fmax fmin".split())
 
 
 def flatten(result: Any) -> list[Any]:
@@ -53,12 +50,13 @@ def flatten(result: Any) -> list[Any]:
     return [result]
 
 
-def _swap(thing: Any, change: Callable[[Any], Any]) -> Any:
+def swap(thing: Any, change: Callable[[Any], Any]) -> Any:
+    """Return a nest of tuples, lists and dicts with every leaf changed."""
     if isinstance(thing, (tuple, list)):
-        parts = [_swap(part, change) for part in thing]
+        parts = [swap(part, change) for part in thing]
         return type(thing)(*parts) if hasattr(thing, "_fields") else type(thing)(parts)
     if isinstance(thing, dict):
-        return {key: _swap(value, change) for key, value in thing.items()}
+        return {key: swap(value, change) for key, value in thing.items()}
     if isinstance(thing, slice):
         return thing
     return change(thing)
@@ -77,24 +75,26 @@ class Structural(Node):
             if var is None:
                 constants = constants or (isinstance(leaf, torch.Tensor) and leaf.is_floating_point())
                 return leaf
-            if var.positions is not None:
+            if var.ids:
                 return leaf
             found[id(var)] = var
             return var
 
         self.func, self.operation = func, name
-        self.args, self.kwargs = _swap(args, change), _swap(kwargs, change)
+        self.args, self.kwargs = swap(args, change), swap(kwargs, change)
         self.inputs = tuple(found.values())
         self.constants = constants
         if name in SELECTIONS:
             for var in self.inputs:
                 var.needed = True
 
-    def _again(self, stand_in: Callable[[Var], torch.Tensor]) -> list[torch.Tensor]:
+    def again(self, stand_in: Callable[[Var], torch.Tensor]) -> list[torch.Tensor]:
+        """Run the operation with other tensors in the place of its inputs, and return the tensors it makes."""
+
         def change(leaf: Any) -> Any:
             return stand_in(leaf) if isinstance(leaf, Var) else leaf
 
-        result = self.func(*_swap(self.args, change), **_swap(self.kwargs, change))
+        result = self.func(*swap(self.args, change), **swap(self.kwargs, change))
         return [leaf for leaf in flatten(result) if isinstance(leaf, torch.Tensor)]
 
     def backward(self, run: Run) -> None:
@@ -110,7 +110,7 @@ class Structural(Node):
         with torch.enable_grad():
             for leaf in leaves.values():
                 leaf.requires_grad_()
-            results = self._again(lambda var: leaves[id(var)])
+            results = self.again(lambda var: leaves[id(var)])
         floating = [each for each in results if each.is_floating_point()]
         pairs = [(out, result) for out, result in zip(self.outputs, floating, strict=True) if out.reached]
         carries = [(out, result, out.c if copying else run.carry(out)) for out, result in pairs]
@@ -138,7 +138,7 @@ class Structural(Node):
             with torch.no_grad():  # where the output is a constant, it does not feel a NaN put in for the input
                 marks = [
                     each
-                    for each in self._again(lambda var: torch.full(var.shape, torch.nan, dtype=run.dtype))
+                    for each in self.again(lambda var: torch.full(var.shape, torch.nan, dtype=run.dtype))
                     if each.is_floating_point()
                 ]
         for place, (out, result, c) in enumerate(carries):
@@ -162,7 +162,7 @@ class Structural(Node):
                 return torch.full_like(leaf, torch.nan, dtype=torch.float64)
             return leaf
 
-        result = flatten(self.func(*_swap(self.args, numbers), **_swap(self.kwargs, numbers)))
+        result = flatten(self.func(*swap(self.args, numbers), **swap(self.kwargs, numbers)))
         floating = [leaf for leaf in result if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()]
         return Samples.compress(floating[[id(each) for each in self.outputs].index(id(output))])
 
@@ -173,6 +173,6 @@ def structural(func: Callable[..., Any], name: str, tape: Tape, args: Any, kwarg
     node = Structural(func, name, tape, args, kwargs)
     values = [leaf for leaf in flatten(result) if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()]
     if node.inputs and values:
-        gate = bool(node.inputs) and all(var.gate for var in node.inputs)
+        gate = name in COPIES and all(var.gate for var in node.inputs)
         tape.record(node, *values, gate=gate)
     return result

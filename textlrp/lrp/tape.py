@@ -63,7 +63,7 @@ class Samples:
 class Var:
     """A tensor of the forward pass that relevance may come back to."""
 
-    __slots__ = ("_samples", "c", "gate", "needed", "node", "positions", "r", "shape", "value")
+    __slots__ = ("_samples", "c", "gate", "ids", "needed", "node", "positions", "r", "shape", "value")
 
     def __init__(self, value: torch.Tensor, node: Node | None, *, gate: bool = False, samples: Samples | None = None) -> None:
         self.value = value
@@ -73,7 +73,8 @@ class Var:
         self.needed = False  # a node will read the value on the way back, so an in-place write has to keep a copy
         self.c: torch.Tensor | None = None
         self.r: torch.Tensor | None = None
-        self.positions: torch.Tensor | None = None  # of ids only: where in [B·T] each element came from
+        self.ids = False  # made of ids
+        self.positions: torch.Tensor | None = None  # of ids only: where in [B·T] each element came from, −1 for nowhere
         self._samples = samples
 
     @property
@@ -140,6 +141,12 @@ class Tape:
         self._vars[id(var.value)] = var
         self._order.append(var)
         return var
+
+    def keep(self, var: Var, value: torch.Tensor) -> None:
+        """Let `var` hold another tensor from now on, and forget it under the old one."""
+        if self._vars.get(id(var.value)) is var:
+            del self._vars[id(var.value)]
+        var.value = value
 
     def record(self, node: Node, *values: torch.Tensor, gate: bool = False) -> None:
         """Add `node`, which made `values`."""

@@ -1,32 +1,132 @@
-"""Targets: which number of the model's output is explained."""
+"""Targets: which number of the model's output is explained, and with what relevance the walk back starts."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from textlrp.errors import InputError, unknown_name
 
-__all__ = ["Start", "start"]
+__all__ = ["TARGETS", "Margin", "Relevance", "Start", "Target", "Weights", "start"]
+
+TARGETS = {
+    "predicted": "the logit of the class with the largest logit",
+    "margin": "of two classes, the logit of the second minus that of the first; of more, the same as 'winner'",
+    "winner": "the logit of the predicted class minus the largest of the others",
+}
 
 
+@dataclass(frozen=True)
+class Margin:
+    """The difference between the logits of two classes, given by index or name: `Margin("positive", "negative")`."""
+
+    first: int | str
+    second: int | str
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """Any weighted sum of logits: weights [C] or [B, C]."""
+
+    weights: torch.Tensor | Sequence[float]
+
+
+@dataclass(frozen=True, eq=False)
+class Relevance:
+    """Given relevance at the output, in the shape of the logits: it is shared out as it is."""
+
+    relevance: torch.Tensor
+
+
+Target = str | int | Margin | Weights | Relevance | torch.Tensor | Sequence[int | str]
+
+
+@dataclass(frozen=True, eq=False)
 class Start:
-    """Where relevance starts: a carry (weights of the logits) or relevance proper, and the score they make, [B]."""
+    """Where relevance starts: as a carry (weights of the logits) or as relevance proper; `score` [B] is what is explained."""
 
-    def __init__(self, c: torch.Tensor | None, r: torch.Tensor | None, score: torch.Tensor) -> None:
-        self.c, self.r, self.score = c, r, score
-
-
-def start(target: Any, logits: torch.Tensor) -> Start:
-    """Return the start for `target`."""
-    if target is None or target == "predicted":
-        target = logits.argmax(-1)
-    if isinstance(target, int):
-        target = torch.full((len(logits),), target, device=logits.device)
-    target = torch.as_tensor(target, device=logits.device)
-    c = torch.zeros_like(logits).scatter_(1, target[:, None], 1.0)
-    return Start(c, None, (c * logits).sum(1))
+    c: torch.Tensor | None
+    r: torch.Tensor | None
+    score: torch.Tensor
 
 
-_ = InputError, unknown_name
+def start(target: Target, logits: torch.Tensor, classes: Sequence[str] | None = None) -> Start:
+    """Return the start for `target`, one for all texts or one for each.
+
+    >>> start("margin", torch.tensor([[1.0, 3.0]])).score.tolist()
+    [2.0]
+    """
+    if logits.dim() == 1:
+        weights = _weights(target, logits[:, None], classes)
+        if isinstance(weights, Start):
+            return Start(None, target.relevance.to(logits), target.relevance.to(logits))  # type: ignore[union-attr]
+        return Start(weights[:, 0], None, weights[:, 0] * logits)
+    found = _weights(target, logits, classes)
+    if isinstance(found, Start):
+        return found
+    return Start(found, None, torch.where(found == 0, 0.0, found * logits).flatten(1).sum(1))
+
+
+def _weights(target: Target, logits: torch.Tensor, classes: Sequence[str] | None) -> torch.Tensor | Start:
+    if isinstance(target, Relevance):
+        given = target.relevance.to(logits)
+        if given.shape != logits.shape and logits.shape[1:] != (1,):
+            raise InputError(
+                f"target: the given relevance must have the shape of the output {tuple(logits.shape)}, not {tuple(given.shape)}"
+            )
+        return Start(None, given, given.flatten(1).sum(1) if given.dim() > 1 else given)
+    if isinstance(target, Weights):
+        weights = torch.as_tensor(target.weights).to(logits)
+        if weights.shape not in (logits.shape, logits.shape[1:]):
+            raise InputError(f"target: weights must be [{logits.shape[1]}] or {list(logits.shape)}, not {list(weights.shape)}")
+        return weights.expand(logits.shape).clone()
+    if logits.dim() != 2:
+        raise InputError(f"target: the output has shape {tuple(logits.shape)}, not [B, C]; use lrp.Weights or lrp.Relevance")
+    count, ones = logits.shape[1], torch.ones_like(logits[:, :1])
+    if isinstance(target, Margin):
+        first, second = (_index(each, count, classes) for each in (target.first, target.second))
+        return torch.zeros_like(logits).index_add_(1, _at([first], logits), ones).index_add_(1, _at([second], logits), -ones)
+    if isinstance(target, str) and target in TARGETS and (classes is None or target not in classes):
+        if target == "predicted":
+            return torch.zeros_like(logits).scatter_(1, logits.argmax(1, keepdim=True), 1.0)
+        if count == 1:
+            raise InputError(f"target {target!r} needs at least two classes; the output has one")
+        if target == "margin" and count == 2:
+            return torch.tensor([-1.0, 1.0]).to(logits).expand(logits.shape).clone()
+        best = logits.topk(2, 1).indices
+        return torch.zeros_like(logits).scatter_(1, best[:, :1], 1.0).scatter_(1, best[:, 1:], -1.0)
+    if isinstance(target, (str, int)) or (isinstance(target, torch.Tensor) and target.dim() == 0):
+        indices = [_index(target, count, classes)] * len(logits)
+    elif isinstance(target, torch.Tensor) and target.is_floating_point():
+        return _weights(Weights(target), logits, classes)
+    else:
+        each: list[Any] = target.tolist() if isinstance(target, torch.Tensor) else list(target)
+        if len(each) != len(logits):
+            raise InputError(f"target: {len(each)} targets for {len(logits)} texts")
+        indices = [_index(one, count, classes) for one in each]
+    return torch.zeros_like(logits).scatter_(1, _at(indices, logits)[:, None], 1.0)
+
+
+def _at(indices: list[int], like: torch.Tensor) -> torch.Tensor:
+    return torch.tensor(indices, device=like.device)
+
+
+def _index(target: Any, count: int, classes: Sequence[str] | None) -> int:
+    if isinstance(target, str):
+        if classes is None:
+            raise unknown_name("target", target, [*TARGETS, "a class index", "(class names need classes=[…])"])
+        if target not in classes:
+            raise unknown_name("target", target, [*classes, *TARGETS])
+        return list(classes).index(target)
+    if isinstance(target, bool) or not isinstance(target, int) and not (isinstance(target, torch.Tensor) and target.dim() == 0):
+        try:
+            target = target.__index__()
+        except (AttributeError, TypeError):
+            raise InputError(f"target: a class must be an index or a name, not {target!r}") from None
+    target = int(target)
+    if not -count <= target < count:
+        raise InputError(f"target: class {target} is not among the {count} classes, 0 to {count - 1}")
+    return target % count

@@ -1,0 +1,107 @@
+"""What the recurrent cells have in common: their weights, what comes in from above, what goes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+
+from textlrp.lrp.gates import Gate, Split
+from textlrp.lrp.numbers import quotient, sign, stabilise
+from textlrp.lrp.rules import Rule
+
+__all__ = ["Above", "Back", "Cell", "Product", "Tally", "Totals", "shift"]
+
+Carried = tuple[torch.Tensor | None, torch.Tensor | None]
+
+
+class Cell(NamedTuple):
+    """The weights of one direction of one level: [kH, E], [kH, P], biases [kH], projection [P, H] or None."""
+
+    w: torch.Tensor
+    u: torch.Tensor
+    b_ih: torch.Tensor | None
+    b_hh: torch.Tensor | None
+    projection: torch.Tensor | None = None
+
+    @property
+    def b(self) -> torch.Tensor | None:
+        """Both biases together."""
+        return None if self.b_ih is None or self.b_hh is None else self.b_ih + self.b_hh
+
+
+class Above(NamedTuple):
+    """What comes back to h [T, B, P] from above, as c and r, and to c_n: its carry [B, H] and the last step of each text [B]."""
+
+    c: torch.Tensor | None
+    r: torch.Tensor | None
+    c_n: torch.Tensor | None
+    at: torch.Tensor
+
+
+@dataclass
+class Tally:
+    """What one direction absorbs, text by text: [B]."""
+
+    amounts: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def book(self, key: str, amount: torch.Tensor) -> None:
+        """Add an amount [T, B, H] or [B, H]."""
+        total = amount.sum([d for d in range(amount.dim()) if d != amount.dim() - 2])
+        self.amounts[key] = self.amounts[key] + total if key in self.amounts else total
+
+
+class Back(NamedTuple):
+    """What comes back from one direction: to x, h_0 and c_0 as (c, r), to the ledger, and per time step [T, B]."""
+
+    x: Carried
+    h0: Carried
+    c0: Carried
+    tally: Tally
+    hidden: torch.Tensor | None = None
+    cell: torch.Tensor | None = None
+
+
+def shift(first: torch.Tensor, later: torch.Tensor) -> torch.Tensor:
+    """Return the states before each step: [first, later_1, …, later_{T−1}].
+
+    >>> shift(torch.tensor([0]), torch.tensor([[1], [2]])).tolist()
+    [[0], [1]]
+    """
+    return torch.cat([first[None], later[:-1]])
+
+
+class Product:
+    """z = gate ⊙ signal at every step, under a gate rule; the shares are worked out for all steps at once."""
+
+    def __init__(self, gate: Gate, z_gate: torch.Tensor, z_signal: torch.Tensor, rule: Rule, tally: Tally) -> None:
+        self.split: Split = gate.split(z_gate, z_signal, rule.epsilon)
+        self.tally = tally
+
+    def __call__(self, relevance: torch.Tensor, t: int) -> tuple[torch.Tensor | None, torch.Tensor]:
+        """Return the relevance of gate and signal at step t."""
+        gate, signal, stabiliser, loss = (part[t] if isinstance(part, torch.Tensor) else part for part in self.split)
+        if stabiliser is not None:
+            self.tally.book("stabiliser", relevance * stabiliser)
+        if loss is not None:
+            self.tally.book("gates", relevance * loss)
+        assert signal is not None
+        return None if gate is None else relevance * gate, relevance * signal
+
+
+class Totals:
+    """z = a + b at every step, in proportion, with the stabiliser ε: R_a = a / (z + ε·sign z) R."""
+
+    def __init__(self, a: torch.Tensor, b: torch.Tensor, z: torch.Tensor, rule: Rule, tally: Tally) -> None:
+        self.epsilon, self.z, self.tally = rule.epsilon, z, tally
+        self.inverse = quotient(torch.ones_like(z), stabilise(z, rule.epsilon))
+        self.a, self.b = a * self.inverse, b * self.inverse
+
+    def __call__(self, relevance: torch.Tensor, t: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the relevance of a and of b at step t."""
+        if self.epsilon:
+            self.tally.book("stabiliser", relevance * (self.epsilon * sign(self.z[t]) * self.inverse[t]))
+        else:
+            self.tally.book("stabiliser", relevance * (self.inverse[t] == 0))
+        return self.a[t] * relevance, self.b[t] * relevance

@@ -1,0 +1,194 @@
+"""LSTM, GRU and RNN under any rule and any gate rule, step by step backwards in time, in relevance proper.
+
+What depends on the forward pass alone (gates, denominators, shares) is worked out for all steps at once. Only the relevance of h and
+c walks through time. The equations are those of Arras et al. 2019; the GRU's are in the same manner, each product and each sum for
+itself.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from textlrp.lrp.cells import Above, Back, Cell, Product, Tally, Totals, shift
+from textlrp.lrp.gates import Gate
+from textlrp.lrp.linear import Carried, Messages, Part, prepare
+from textlrp.lrp.maps import DenseMap, DiagonalMap
+from textlrp.lrp.rules import Rule
+
+__all__ = ["gru", "lstm", "rnn"]
+
+
+class Walk:
+    """A linear map that is gone through step by step; the messages are kept, for one product and the ledger at the end."""
+
+    def __init__(self, rule: Rule, parts: list[Part], bias: torch.Tensor | None, z: torch.Tensor, tally: Tally) -> None:
+        self.parts, self.tally = parts, tally
+        self.share = prepare(rule, parts, bias, z)
+        self.kept: list[tuple[torch.Tensor, Messages]] = []
+
+    @classmethod
+    def joint(
+        cls, rule: Rule, cell: Cell, rows: slice, x: torch.Tensor, h: torch.Tensor, z: torch.Tensor, tally: Tally
+    ) -> Walk:
+        """Return the map of x_t and h_{t−1} together, for some rows of the weights."""
+        bias = None if cell.b is None else cell.b[rows]
+        return cls(rule, [(DenseMap(cell.w[rows], None), x), (DenseMap(cell.u[rows], None), h)], bias, z, tally)
+
+    def step(self, relevance: torch.Tensor, t: int) -> Carried:
+        """Return c and r of the last part's input at step t."""
+        messages = self.share.weigh(relevance, t)
+        self.kept.append((relevance, messages))
+        linear, x = self.parts[-1]
+        return self.share.back((linear, x[t]), messages)
+
+    def relevance(self, relevance: torch.Tensor, t: int) -> torch.Tensor:
+        """Return the relevance of the last part's input at step t."""
+        return _plus(*self.step(relevance, t), self.parts[-1][1][t])
+
+    def finish(self) -> Carried:
+        """Book what was absorbed on the way, and return c and r of the first part's input, at all steps."""
+        messages = tuple(torch.stack(each[::-1]) for each in zip(*(kept[1] for kept in self.kept), strict=True))
+        self.share.book(torch.stack([kept[0] for kept in self.kept[::-1]]), messages, self.tally.book)
+        return self.share.back(self.parts[0], messages)
+
+
+def _plus(c: torch.Tensor | None, r: torch.Tensor | None, x: torch.Tensor) -> torch.Tensor:
+    total = torch.zeros_like(x) if r is None else r
+    return total if c is None else total + x * c
+
+
+def _arriving(above: Above, h: torch.Tensor) -> torch.Tensor:
+    return _plus(above.c, above.r, h)
+
+
+def lstm(
+    x: torch.Tensor,
+    h: torch.Tensor,
+    h0: torch.Tensor,
+    c0: torch.Tensor,
+    cell: Cell,
+    above: Above,
+    rule: Rule,
+    gate: Gate,
+    *,
+    steps: bool,
+) -> Back:
+    """Bring relevance back through an LSTM: x [T, B, E], h [T, B, P], h_0 [B, P], c_0 [B, H]."""
+    tally, size, before = Tally(), c0.shape[-1], shift(h0, h)
+    z = F.linear(x, cell.w, cell.b) + before @ cell.u.t()
+    z_i, z_f, z_g, z_o = z.split(size, -1)
+    i, f, g, o = z_i.sigmoid(), z_f.sigmoid(), z_g.tanh(), z_o.sigmoid()
+    states = [c0]
+    for t in range(len(x)):
+        states.append(f[t] * states[-1] + i[t] * g[t])
+    c, c_before = torch.stack(states[1:]), torch.stack(states[:-1])
+    m = o * c.tanh()
+    out, keep, write = (Product(gate, *pair, rule, tally) for pair in ((z_o, c), (z_f, c_before), (z_i, z_g)))
+    total = Totals(f * c_before, i * g, c, rule, tally)
+    rows, pre = (slice(0, 4 * size), z) if gate.reaches_gates else (slice(2 * size, 3 * size), z_g)
+    joint = Walk.joint(rule, cell, rows, x, before, pre, tally)
+    project = None if cell.projection is None else Walk(rule, [(DenseMap(cell.projection, None), m)], None, h, tally)
+    arriving, hidden, over_time = _arriving(above, h), torch.zeros_like(h), torch.zeros_like(c)
+    r_h, r_c = torch.zeros_like(h0), torch.zeros_like(c0)
+    back: tuple[torch.Tensor | None, torch.Tensor | None] = (None, None)
+    for t in range(len(x) - 1, -1, -1):
+        r_h = r_h + arriving[t]
+        hidden[t] = r_h
+        r_m = r_h if project is None else project.relevance(r_h, t)
+        r_o, r_signal = out(r_m, t)
+        r_c = r_c + r_signal
+        if above.c_n is not None:
+            r_c = r_c + c[t] * above.c_n * (above.at == t)[:, None]
+        over_time[t] = r_c
+        r_keep, r_write = total(r_c, t)
+        r_f, r_c = keep(r_keep, t)
+        r_i, r_g = write(r_write, t)
+        relevance = r_g if r_o is None or r_f is None or r_i is None else torch.cat([r_i, r_f, r_g, r_o], -1)
+        back = joint.step(relevance, t)
+        r_h = _plus(*back, before[t])
+    if project is not None:
+        project.finish()
+    return Back(
+        joint.finish(), back, (None, r_c), tally, hidden.sum(-1) if steps else None, over_time.sum(-1) if steps else None
+    )
+
+
+def gru(
+    x: torch.Tensor,
+    h: torch.Tensor,
+    h0: torch.Tensor,
+    c0: torch.Tensor,
+    cell: Cell,
+    above: Above,
+    rule: Rule,
+    gate: Gate,
+    *,
+    steps: bool,
+) -> Back:
+    """Bring relevance back through a GRU: n = tanh(W x + b + r ⊙ m), m = U h_{t−1} + b', h = (1 − z) ⊙ n + z ⊙ h_{t−1}."""
+    tally, size, before = Tally(), h0.shape[-1], shift(h0, h)
+    from_x, from_h = F.linear(x, cell.w, cell.b_ih), F.linear(before, cell.u, cell.b_hh)
+    gated = slice(0, 2 * size)
+    z_gates = from_x[..., gated] + from_h[..., gated]
+    z_r, z_z = z_gates.split(size, -1)
+    r, z, m = z_r.sigmoid(), z_z.sigmoid(), from_h[..., 2 * size :]
+    v = r * m
+    z_n = from_x[..., 2 * size :] + v
+    n = z_n.tanh()
+    total = Totals((1 - z) * n, z * before, h, rule, tally)
+    new, keep, inner = (Product(gate, *pair, rule, tally) for pair in ((-z_z, z_n), (z_z, before), (z_r, m)))
+    own = slice(2 * size, 3 * size)
+    bias_x, bias_h = (None if each is None else each[own] for each in (cell.b_ih, cell.b_hh))
+    words = DenseMap(cell.w[own], None), x
+    outer = Walk(rule, [words, (DiagonalMap(torch.ones_like(h0[0]), None), v)], bias_x, z_n, tally)
+    state = Walk(rule, [(DenseMap(cell.u[own], None), before)], bias_h, m, tally)
+    joint = Walk.joint(rule, cell, gated, x, before, z_gates, tally) if gate.reaches_gates else None
+    arriving, hidden = _arriving(above, h), torch.zeros_like(h)
+    r_h = torch.zeros_like(h0)
+    for t in range(len(x) - 1, -1, -1):
+        r_h = r_h + arriving[t]
+        hidden[t] = r_h
+        r_new, r_keep = total(r_h, t)
+        g_new, r_n = new(r_new, t)
+        g_keep, r_h = keep(r_keep, t)
+        g_r, r_m = inner(outer.relevance(r_n, t), t)
+        r_h = r_h + state.relevance(r_m, t)
+        if joint is not None:
+            assert g_new is not None and g_keep is not None and g_r is not None
+            r_h = r_h + joint.relevance(torch.cat([g_r, g_new + g_keep], -1), t)
+    state.finish()
+    c_x, r_x = outer.finish()
+    if joint is not None:
+        more_c, more_r = joint.finish()
+        c_x, r_x = _sum(c_x, more_c), _sum(r_x, more_r)
+    return Back((c_x, r_x), (None, r_h), (None, None), tally, hidden.sum(-1) if steps else None)
+
+
+def _sum(a: torch.Tensor | None, b: torch.Tensor | None) -> torch.Tensor | None:
+    return b if a is None else (a if b is None else a + b)
+
+
+def rnn(
+    x: torch.Tensor,
+    h: torch.Tensor,
+    h0: torch.Tensor,
+    c0: torch.Tensor,
+    cell: Cell,
+    above: Above,
+    rule: Rule,
+    gate: Gate,
+    *,
+    steps: bool,
+) -> Back:
+    """Bring relevance back through h = f(W x + U h_{t−1} + b); f passes it."""
+    tally, before = Tally(), shift(h0, h)
+    z = F.linear(x, cell.w, cell.b) + before @ cell.u.t()
+    joint = Walk.joint(rule, cell, slice(0, h0.shape[-1]), x, before, z, tally)
+    arriving, hidden = _arriving(above, h), torch.zeros_like(h)
+    back_h = torch.zeros_like(h0)
+    for t in range(len(x) - 1, -1, -1):
+        back_h = back_h + arriving[t]
+        hidden[t] = back_h
+        back_h = joint.relevance(back_h, t)
+    return Back(joint.finish(), (None, back_h), (None, None), tally, hidden.sum(-1) if steps else None)
