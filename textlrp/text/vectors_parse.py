@@ -154,7 +154,9 @@ def _text_blocks(stream: Stream, size: int, foreign: list[int], *, first_line: i
 def _text_block(lines: list[bytes], size: int, number: int, name: str, foreign: list[int]) -> tuple[list[str], np.ndarray]:
     words, numbers = [], []
     for at, line in enumerate(lines):
-        if line.count(b" ") == size and line[-1] != 32:
+        if line.endswith(b" "):  # as fastText writes them
+            line = line.rstrip(b" ")
+        if line.count(b" ") == size:
             word, _, figures = line.partition(b" ")
         else:
             word, figures = _odd_line(line, size, number + at, name)
@@ -169,7 +171,7 @@ def _text_block(lines: list[bytes], size: int, number: int, name: str, foreign: 
 
 
 def _odd_line(line: bytes, size: int, number: int, name: str) -> tuple[bytes, bytes]:
-    """Part a line with spaces at its end, or in its word (". . ." in glove.840B)."""
+    """Part a line with spaces in its word, as ". . ." in glove.840B."""
     parts = line.rstrip(b" \r").rsplit(b" ", size)
     if len(parts) == size + 1 and not _is_number(parts[0].rpartition(b" ")[2] if b" " in parts[0] else b""):
         return parts[0], b" ".join(parts[1:])

@@ -105,7 +105,8 @@ class Vocabulary:
         """Return the numbers of `words` (normal forms, or as written), 1 for an unknown word; int64 [n]."""
         if isinstance(words, str):
             raise InputError("encode takes a list of words, not a string; split it with textlrp.text.tokens.words first")
-        return np.fromiter((self._number(word) for word in words), dtype=np.int64)
+        number, rare = self._numbers.get, self._number
+        return np.array([found if (found := number(word)) else rare(word) for word in words], dtype=np.int64)
 
     def known(self, words: Iterable[str]) -> tuple[bool, ...]:
         """Say of each word whether it is in the vocabulary.
