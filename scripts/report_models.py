@@ -1,0 +1,180 @@
+"""Make the checkpoints that ship out of the runs of `train_imdb.py`, measure exactly those files, and write reports/models.md.
+
+    python scripts/report_models.py export lstm --name imdb-lstm --runs lstm-0 lstm-1 lstm-2   # the best on validation ships
+    python scripts/report_models.py measure      # the test part of IMDB, once for each run exported; and the baselines
+    python scripts/report_models.py write
+
+Figures are kept in reports/models.json between the stages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from report_models_baselines import BASELINES
+from report_models_text import page
+from safetensors.torch import load_file
+from torch import nn
+from train_imdb import PLANS, WORK, configuration
+from train_imdb_data import DATA, prepare
+
+from textlrp.models import checkpoint
+from textlrp.models.batches import Encoded, encode, predict_logits, probabilities
+from textlrp.models.config import ModelConfig
+from textlrp.models.storage import round_to_storage
+from textlrp.text.sources import load_reviews
+from textlrp.training.card import versions
+from textlrp.training.metrics import fit_temperature, measure
+
+ROOT = Path(__file__).resolve().parents[1]
+FIGURES = ROOT / "reports" / "models.json"
+STORAGE = "int8"
+CLASSES = ["negative", "positive"]
+
+
+def figures() -> dict[str, Any]:
+    """Return what earlier stages have measured."""
+    return json.loads(FIGURES.read_text()) if FIGURES.exists() else {"models": {}, "baselines": {}}
+
+
+def keep(found: dict[str, Any]) -> None:
+    """Write the figures."""
+    FIGURES.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def stored(run: Path, config: ModelConfig) -> nn.Module:
+    """Return a run's module with its weights rounded to what a checkpoint holds."""
+    from textlrp.models.build import build
+
+    module = build(config).eval()
+    module.load_state_dict(load_file(run / "weights.safetensors"))
+    round_to_storage(module, STORAGE)
+    return module
+
+
+def export(arch: str, name: str, runs: list[str], work: Path) -> None:
+    """Write the run that is best on the validation part to data/models/NAME, and the others beside the runs themselves."""
+    reviews = prepare(work)
+    texts = Encoded.of(reviews[number] for number in reviews.validation)
+    labels = reviews.labels[reviews.validation]
+    found: dict[str, Any] = {}
+    for run in runs:
+        history = json.loads((work / run / "history.json").read_text())
+        config = configuration(arch, reviews).replace(**history.get("options", {}))
+        module = stored(work / run, config)
+        logits = predict_logits(module, texts)
+        config = config.replace(temperature=fit_temperature(logits, labels))
+        before = measure(probabilities(logits), labels, classes=CLASSES)
+        after = measure(probabilities(logits, temperature=config.temperature), labels, classes=CLASSES)
+        record = {"run": run, "validation": after, "ece_before": before["ece"], "temperature": config.temperature}
+        record |= {"seed": history["seed"], "seconds": sum(each["history"][-1]["seconds"] for each in _line(work, run))}
+        record |= {"commands": [each["command"] for each in _line(work, run)], "storage": STORAGE, "versions": versions()}
+        folder = work / run / "checkpoint"
+        checkpoint.save(folder, module, config, reviews.vocabulary, metrics=record, card=card(name, record), storage=STORAGE)
+        found[run] = record | {"parameters": sum(each.numel() for each in module.parameters())}
+        print(run, after["accuracy"], before["ece"], after["ece"], config.temperature)
+    best = max(runs, key=lambda run: (found[run]["validation"]["accuracy"], -found[run]["validation"]["loss"]))
+    ship(work / best / "checkpoint", ROOT / "data" / "models" / name)
+    kept = figures()
+    kept["models"][name] = {"arch": arch, "shipped": best, "runs": found}
+    keep(kept)
+
+
+def ship(source: Path, target: Path) -> None:
+    """Copy a checkpoint by reading and writing it."""
+    read = checkpoint.load(source)
+    checkpoint.save(
+        target, read.module, read.config, read.vocabulary, metrics=read.metrics, card=read.card, storage=read.storage
+    )
+
+
+def _line(work: Path, run: str) -> list[dict[str, Any]]:
+    """Return the histories of a run and of those whose weights it started from, first things first."""
+    history = json.loads((work / run / "history.json").read_text())
+    return [*(_line(work, history["start"]) if history.get("start") else []), history]
+
+
+def card(name: str, record: dict[str, Any]) -> str:
+    """Return the model card."""
+    commands = "\n".join(f"    {each}" for each in record["commands"])
+    valid = record["validation"]
+    return f"""# {name}
+
+Negative or positive: an English film review. Trained for textlrp on the 25,000 labelled and 50,000 unlabelled reviews of the
+training part of IMDB (Maas et al., ACL 2011) and GloVe vectors of those reviews; the test part was not used.
+
+{commands}
+
+Seed {record["seed"]}, {record["seconds"]:,.0f} s on CPU threads that others used too. Held-out films of the training part
+({valid["n"]:,} reviews): accuracy {valid["accuracy"]:.4f}, F1 {valid["f1"]:.4f}, ECE {valid["ece"]:.4f} at temperature
+{record["temperature"]}. The figures on the test part are in reports/models.md. Versions:
+{", ".join(f"{key} {value}" for key, value in record["versions"].items())}.
+
+Load it with `textlrp.load("{name}")`: safetensors and JSON, nothing is pickled.
+"""
+
+
+def measure_all(work: Path) -> None:
+    """Measure every exported run, from its stored form, and the baselines on the test part, once each."""
+    kept = figures()
+    test = load_reviews("imdb:test", data_dir=DATA)
+    texts, labels = list(test["text"]), np.array(test["label"])
+    encoded: dict[str, Encoded] = {}
+    for name, model in kept["models"].items():
+        for run, record in model["runs"].items():
+            if "test" in record:
+                continue
+            folder = ROOT / "data" / "models" / name if run == model["shipped"] else work / run / "checkpoint"
+            read = checkpoint.load(folder)
+            key = str(hash(read.vocabulary))
+            if key not in encoded:
+                encoded[key] = encode(texts, read.vocabulary)
+            start = time.monotonic()
+            logits = predict_logits(read.module, encoded[key])
+            record["test_seconds"] = round(time.monotonic() - start, 1)
+            record["test"] = measure(probabilities(logits, temperature=read.config.temperature), labels, classes=CLASSES)
+            record["test_ece_before"] = measure(probabilities(logits), labels, classes=CLASSES)["ece"]
+            record["bytes"] = sum(each.stat().st_size for each in folder.iterdir())
+            print(name, run, record["test"]["accuracy"])
+            keep(kept)
+    train: list[str] | None = None
+    for name, fit in BASELINES.items():
+        if name in kept["baselines"]:
+            continue
+        if train is None:
+            data = load_reviews("imdb:train", data_dir=DATA)
+            train, truth = list(data["text"]), np.array(data["label"])
+        start = time.monotonic()
+        found = fit(train, truth, texts)
+        kept["baselines"][name] = measure(found, labels, classes=CLASSES) | {"seconds": round(time.monotonic() - start, 1)}
+        print(name, kept["baselines"][name]["accuracy"])
+        keep(kept)
+
+
+def main() -> None:
+    """Run one stage."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stage", choices=["export", "measure", "write"])
+    parser.add_argument("arch", nargs="?", choices=list(PLANS))
+    parser.add_argument("--name")
+    parser.add_argument("--runs", nargs="+", default=[])
+    parser.add_argument("--work", type=Path, default=WORK)
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    if given.stage == "export":
+        export(given.arch, given.name or f"imdb-{given.arch}", given.runs, given.work)
+    elif given.stage == "measure":
+        measure_all(given.work)
+    else:
+        (ROOT / "reports" / "models.md").write_text(page(figures()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
