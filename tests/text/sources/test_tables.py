@@ -269,6 +269,21 @@ def test_json_of_another_form_is_an_error(file, content):
         load_reviews(file("a.json", content))
 
 
+def test_half_a_surrogate_pair_in_a_label_is_replaced_too(file):
+    path = file("a.jsonl", '{"text": "a", "label": "\\udc00", "id": "\\ud800"}\n{"text": "b", "label": "x", "id": 2}\n')
+    assert load_reviews(path).features["label"].names == ["x", "\ufffd"]
+
+
+def test_a_quoted_header_over_ordinary_quotes_is_read(file):
+    content = '"sentence"\t"label"\n"a start without end\t1\nfine\t0\nand " here\t1\n" more\t0\n'
+    assert load_reviews(file("a.tsv", content))["text"][:] == ['"a start without end', "fine", 'and " here', '" more']
+
+
+def test_a_row_too_short_has_no_label(file):
+    with pytest.raises(DataError, match=r"1 of 3 rows have no label \(the first is row 2\)"):
+        load_reviews(file("a.csv", "text,label\na,x\nb\nc,y\n"))
+
+
 def test_half_a_surrogate_pair_becomes_a_replacement(file):
     path = file("a.jsonl", '{"text": "a \\ud83d b", "label": 0}\n{"text": "\\ud83d\\ude00", "label": 1}\n')
     assert load_reviews(path)["text"][:] == ["a \ufffd b", "😀"]

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from textlrp.errors import DataError, InputError
 
-__all__ = ["check_codec", "decode", "first_bad_byte", "not_text"]
+__all__ = ["check_codec", "decode", "first_bad_byte", "not_text", "well_formed"]
 
 _BOMS = (
     (codecs.BOM_UTF8, "UTF-8"),
@@ -53,6 +53,15 @@ def not_text(where: str, head: bytes, offset: int, line: int, encoding: str) -> 
         f"{where} is not {name}: wrong byte at offset {offset}, line {line}{guess}; "
         f"save it as UTF-8, or name its encoding (encoding='latin-1'), or read what can be read with errors='replace'"
     )
+
+
+def well_formed(text: str) -> str:
+    """Return `text` with each half of a surrogate pair (JSON may hold one) as U+FFFD, so that it can be written as UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def first_bad_byte(stream: BinaryIO, encoding: str) -> tuple[int, int] | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from textlrp.errors import DataError, InputError, unknown_name
+from textlrp.text.sources.decode import well_formed
 
 __all__ = ["UNLABELLED", "class_numbers", "label_name", "natural_key"]
 
@@ -42,7 +43,7 @@ def label_name(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value).strip() or None
+    return well_formed(str(value)).strip() or None
 
 
 def class_numbers(

@@ -6,14 +6,15 @@ import contextlib
 import gzip
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 from textlrp.errors import DataError
 from textlrp.progress import track
-from textlrp.text.sources.columns import find_columns
-from textlrp.text.sources.decode import first_bad_byte, not_text
+from textlrp.text.sources.columns import Columns, find_columns
+from textlrp.text.sources.decode import first_bad_byte, not_text, well_formed
 from textlrp.text.sources.labels import label_name
 
 __all__ = ["TABLES", "Options", "Rows", "is_table", "read_table"]
@@ -92,27 +93,32 @@ def _wrong_bytes(path: Path, encoding: str) -> DataError:
     return not_text(repr(str(path)), head, offset, line, encoding)
 
 
-def _collect(path: Path, options: Options, names: list[str], parts: Iterable[dict[str, list[Any]]]) -> Rows:
-    columns = find_columns(
-        names, repr(str(path)), text_column=options.text_column, label_column=options.label_column, labelled=options.labelled
+def _columns(path: Path, options: Options, names: Sequence[str]) -> Columns:
+    return find_columns(
+        names,
+        repr(str(path)),
+        text_column=options.text_column,
+        label_column=options.label_column,
+        labelled=options.labelled,
     )
+
+
+def _collect(path: Path, columns: Columns, parts: Iterable[dict[str, list[Any]]]) -> Rows:
     rows = Rows([], [], [])
     for part in parts:
         before = len(rows.texts)
         rows.texts.extend(_text(value, path, before + place) for place, value in enumerate(part[columns.text], start=1))
         count = len(rows.texts) - before
         rows.labels.extend(map(label_name, part[columns.label]) if columns.label else [None] * count)
-        rows.ids.extend(map(str, part[columns.id]) if columns.id else map(str, range(before + 1, before + count + 1)))
+        rows.ids.extend(
+            well_formed(str(each)) for each in (part[columns.id] if columns.id else range(before + 1, before + count + 1))
+        )
     return rows
 
 
 def _text(value: Any, path: Path, row: int) -> str:
     if isinstance(value, str):
-        try:
-            value.encode()
-            return value
-        except UnicodeEncodeError:  # half a surrogate pair, as JSON may hold
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return well_formed(value)
     if value is None or value != value:
         return ""
     if isinstance(value, int | float):
@@ -137,14 +143,14 @@ def _csv(path: Path, options: Options, *, tabs: bool) -> Rows:
     def parts(quoting: int) -> Iterator[dict[str, list[Any]]]:
         with _open(path, options) as handle, pandas.read_csv(handle, chunksize=20_000, quoting=quoting, **keywords) as chunks:
             for chunk in track(chunks, f"reading {path.name}"):
-                yield {name: chunk[name].tolist() for name in chunk.columns}
+                yield {name.strip('"') if quoting else name: chunk[name].tolist() for name in chunk.columns}
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", pandas.errors.ParserWarning)
         try:
             with _open(path, options) as handle:
                 names = list(pandas.read_csv(handle, nrows=0, **keywords).columns)
-            rows = _collect(path, options, names, parts(0)) if not tabs else _tsv(path, options, names, parts)
+            rows = _collect(path, _columns(path, options, names), parts(0)) if not tabs else _tsv(path, options, names, parts)
         except pandas.errors.EmptyDataError:
             raise _empty(path) from None
         except (pandas.errors.ParserError, pandas.errors.ParserWarning) as error:
@@ -160,10 +166,10 @@ def _tsv(path: Path, options: Options, names: list[str], parts: Any) -> Rows:
     import pandas
 
     with contextlib.suppress(pandas.errors.ParserError, pandas.errors.ParserWarning):
-        rows = _collect(path, options, names, parts(0))
+        rows = _collect(path, _columns(path, options, names), parts(0))
         if not any("\t" in text and "\n" in text for text in rows.texts):
             return rows
-    return _collect(path, options, [name.strip('"') for name in names], parts(3))
+    return _collect(path, _columns(path, options, [name.strip('"') for name in names]), parts(3))
 
 
 def _json(path: Path, options: Options, *, lines: bool) -> Rows:
@@ -172,20 +178,22 @@ def _json(path: Path, options: Options, *, lines: bool) -> Rows:
             with contextlib.suppress(json.JSONDecodeError, RecursionError):
                 return _whole_json(path, options, json.load(handle))
             handle.seek(0)
-        records = []
-        for number, line in enumerate(track(handle, f"reading {path.name}"), start=1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except (json.JSONDecodeError, RecursionError) as error:
-                raise DataError(
-                    f"{str(path)!r}, line {number}: not JSON ({error}); each line is one object, such as {_SAMPLE}"
-                ) from error
-            if not isinstance(record, dict):
-                raise DataError(f"{str(path)!r}, line {number}: not an object; each line is one object, such as {_SAMPLE}")
-            records.append(record)
-    return _records(path, options, records, "line")
+        return _records(path, options, _json_lines(path, handle))
+
+
+def _json_lines(path: Path, handle: IO[str]) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(track(handle, f"reading {path.name}"), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise DataError(
+                f"{str(path)!r}, line {number}: not JSON ({error}); each line is one object, such as {_SAMPLE}"
+            ) from error
+        if not isinstance(record, dict):
+            raise DataError(f"{str(path)!r}, line {number}: not an object; each line is one object, such as {_SAMPLE}")
+        yield record
 
 
 _SAMPLE = '{"text": "…", "label": "…"}'
@@ -200,13 +208,13 @@ def _whole_json(path: Path, options: Options, value: Any) -> Rows:
     ):
         value = inner
     if isinstance(value, list) and _objects(value):
-        return _records(path, options, value, "row")
+        return _records(path, options, value)
     if isinstance(value, dict) and all(isinstance(column, list) for column in value.values()):
         if len({len(column) for column in value.values()}) > 1:
             raise DataError(f"{str(path)!r}: its columns differ in length; each needs a value for each text")
-        return _collect(path, options, list(value), [value])
+        return _collect(path, _columns(path, options, list(value)), [value])
     if isinstance(value, dict):
-        return _records(path, options, [value], "row")
+        return _records(path, options, [value])
     raise DataError(f"{str(path)!r}: not a list of objects such as {_SAMPLE}, nor an object of columns")
 
 
@@ -214,22 +222,29 @@ def _objects(values: list[Any]) -> bool:
     return bool(values) and all(isinstance(each, dict) for each in values)
 
 
-def _records(path: Path, options: Options, records: list[dict[str, Any]], kind: str) -> Rows:
-    names = list(dict.fromkeys(name for record in records for name in record))
-    if not records:
+def _records(path: Path, options: Options, records: Iterable[dict[str, Any]]) -> Rows:
+    """Columns are found among the fields of the first thousand objects; then the objects pass by, a few at a time."""
+    records = iter(records)
+    head = list(islice(records, 1000))
+    if not head:
         raise _empty(path)
-    columns = find_columns(
-        names, repr(str(path)), text_column=options.text_column, label_column=options.label_column, labelled=options.labelled
-    )
-    for number, record in enumerate(records, start=1):
-        if columns.text not in record:
-            raise DataError(f"{str(path)!r}: object {number} has no {columns.text!r}; it has {', '.join(record) or 'nothing'}")
-        if columns.label and isinstance(record.get(columns.label), list | dict):
-            raise DataError(
-                f"{str(path)!r}: object {number}: the label {columns.label!r} is a list or object; give one label for each text"
-            )
-    part = {name: [record.get(name) for record in records] for name in (columns.text, columns.label, columns.id) if name}
-    return _collect(path, options, names, [part])
+    names = list(dict.fromkeys(name for record in head for name in record))
+    columns = _columns(path, options, names)
+
+    def parts() -> Iterator[dict[str, list[Any]]]:
+        for number, record in enumerate(chain(head, records), start=1):
+            if columns.text not in record:
+                raise DataError(
+                    f"{str(path)!r}: object {number} has no {columns.text!r}; it has {', '.join(record) or 'nothing'}"
+                )
+            if columns.label and isinstance(record.get(columns.label), list | dict):
+                raise DataError(
+                    f"{str(path)!r}: object {number}: the label {columns.label!r} is a list or object; "
+                    "give one label for each text"
+                )
+            yield {name: [record.get(name)] for name in columns if name}
+
+    return _collect(path, columns, parts())
 
 
 def _parquet(path: Path, options: Options) -> Rows:
@@ -239,13 +254,7 @@ def _parquet(path: Path, options: Options) -> Rows:
     try:
         with parquet.ParquetFile(path) as file:
             schema = file.schema_arrow
-            columns = find_columns(
-                schema.names,
-                repr(str(path)),
-                text_column=options.text_column,
-                label_column=options.label_column,
-                labelled=options.labelled,
-            )
+            columns = _columns(path, options, schema.names)
             wanted = [name for name in columns if name]
             names = _class_names(schema.metadata, columns.label)
 
@@ -258,7 +267,7 @@ def _parquet(path: Path, options: Options) -> Rows:
                         ]
                     yield part
 
-            return _collect(path, options, schema.names, parts())
+            return _collect(path, columns, parts())
     except UnicodeDecodeError as error:
         raise DataError(f"{str(path)!r} holds a text that is not UTF-8 ({error}); write it again") from None
     except (pyarrow.ArrowException, OSError) as error:
