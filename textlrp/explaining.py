@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import torch
 
 from textlrp import lrp
 from textlrp.encoding import Reading
 from textlrp.errors import InputError, unknown_name
 from textlrp.explanation import Explanation
 from textlrp.models.batches import Encoded, probabilities
-from textlrp.targets import Target, resolve
+from textlrp.targets import Target, engine_target, target_names
 
 if TYPE_CHECKING:
     from torch import nn
 
 __all__ = ["DEFAULT_RULE", "Rule", "composite_of", "explain_batch"]
 
-Rule = Union[str, "lrp.Rule", "lrp.Composite"]
+Rule: TypeAlias = "str | lrp.Rule | lrp.Composite"
 
 #: The rule that `rule="default"` stands for.
 DEFAULT_RULE = "epsilon"
@@ -33,15 +32,15 @@ def composite_of(rule: Rule) -> tuple[lrp.Composite, str]:
     'epsilon'
     """
     if isinstance(rule, lrp.Composite):
-        return rule, str(rule)
+        return rule, rule.name
     if isinstance(rule, lrp.Rule):
-        return lrp.Composite(default=rule), str(rule)
+        return lrp.Composite(default=rule), rule.name
     if not isinstance(rule, str):
         raise InputError(f"a rule is a name, a rule such as lrp.Epsilon(1e-3), or a Composite, not a {type(rule).__name__}")
     name = DEFAULT_RULE if rule == "default" else rule
     if name not in lrp.PRESETS:
         raise unknown_name("rule", rule, ["default", *lrp.PRESETS])
-    return lrp.PRESETS[name].composite, name
+    return lrp.PRESETS[name], name
 
 
 def explain_batch(
@@ -55,23 +54,26 @@ def explain_batch(
     temperature: float,
     model: str,
 ) -> list[Explanation]:
-    """Explain a batch of encoded texts at once; one forward pass chooses the targets, a second is propagated back."""
+    """Explain a batch of encoded texts at once; one forward pass, and relevance back from its logits."""
     composite, rule_name = composite_of(rule)
     ids, lengths = Encoded.of([each.ids for each in batch]).pad(np.arange(len(batch)))
     device = next(module.parameters()).device
-    chosen: dict[str, Any] = {}
-
-    def weights_of(logits: torch.Tensor) -> torch.Tensor:  # [B,C] -> [B,C]
-        values = logits.detach().double().cpu().numpy()
-        weights, names = resolve(target, values, classes)
-        chosen.update(logits=values, names=names)
-        return torch.from_numpy(weights).to(logits)
-
-    found = lrp.attribute(module, ids.to(device), lengths.to(device), target=weights_of, composite=composite, gates=gates)
+    found = lrp.attribute(
+        module,
+        ids.to(device),
+        lengths.to(device),
+        target=engine_target(target),
+        composite=composite,
+        gates=gates,
+        classes=[str(name) for name in classes],
+        layers=False,
+    )
+    logits = found.output.double().cpu().numpy()
+    names = target_names(target, logits, classes)
     relevance = found.tokens.double().cpu().numpy()
     scores = found.score.double().cpu().numpy()
     ledger = {name: entry.double().cpu().numpy() for name, entry in found.ledger.items()}
-    shares = probabilities(chosen["logits"], temperature=temperature)
+    shares = probabilities(logits, temperature=temperature)
     explanations = []
     for i, reading in enumerate(batch):
         length = len(reading.tokens)
@@ -80,10 +82,10 @@ def explain_batch(
                 text=reading.text,
                 tokens=reading.tokens,
                 relevance=relevance[i, :length].copy(),
-                target=chosen["names"][i],
+                target=names[i],
                 score=float(scores[i]),
                 ledger={name: float(entry[i]) for name, entry in ledger.items()},
-                prediction=str(classes[int(chosen["logits"][i].argmax())]),
+                prediction=str(classes[int(logits[i].argmax())]),
                 probabilities={str(name): float(p) for name, p in zip(classes, shares[i], strict=True)},
                 known=tuple(bool(each > 1) for each in reading.ids),
                 read_to=reading.read_to,

@@ -1,65 +1,54 @@
-"""What is explained: a class by name or index, the predicted class, or a margin, as weights over the logits."""
+"""What is explained, as a person names it: for the engine, and as the name that an Explanation records."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from textlrp.errors import InputError, unknown_name
+from textlrp.errors import InputError
 
-__all__ = ["Target", "resolve"]
+if TYPE_CHECKING:
+    from textlrp import lrp
 
+__all__ = ["Target", "engine_target", "target_names"]
+
+#: A class by name or index, "predicted", "margin", "winner", or a pair of classes.
 Target: TypeAlias = "str | int | tuple[str | int, str | int]"
 
 
-def _index(name: str | int, classes: Sequence[object]) -> int:
-    if isinstance(name, (int, np.integer)) and not isinstance(name, bool):
-        if not -len(classes) <= name < len(classes):
-            raise InputError(
-                f"there is no class {name}; the {len(classes)} classes are 0 to {len(classes) - 1}: {_listed(classes)}"
-            )
-        return int(name) % len(classes)
-    names = [str(each) for each in classes]
-    if str(name) in names:
-        return names.index(str(name))
-    raise unknown_name("target", name, [*names, "predicted", "margin"])
+def engine_target(target: Target) -> lrp.targets.Target:
+    """Return what `lrp.attribute` takes: a pair of classes becomes a margin.
 
-
-def _listed(classes: Sequence[object]) -> str:
-    return ", ".join(str(each) for each in classes)
-
-
-def resolve(target: Target, logits: np.ndarray, classes: Sequence[object]) -> tuple[np.ndarray, list[str]]:
-    """Turn a target into weights over the logits, a row a text, and a name a text.
-
-    `"predicted"` is the winner's logit; `"margin"` is, of two classes, the second minus the first (positive minus negative),
-    of more, the winner minus the best other; a class name or index is that class's logit; a pair (a, b) is a's logit minus
-    b's. The explained score of a text is the sum over classes of weight × logit. `logits` and weights are [B,C].
-
-    >>> weights, names = resolve("margin", np.array([[0.5, 2.0]]), ["negative", "positive"])
-    >>> weights.tolist(), names
-    ([[-1.0, 1.0]], ['positive - negative'])
+    >>> engine_target(("positive", "negative"))
+    Margin(first='positive', second='negative')
     """
-    rows, count = logits.shape
-    weights = np.zeros((rows, count))
-    everything = np.arange(rows)
+    if not isinstance(target, (tuple, list)):
+        return target
+    if len(target) != 2:
+        raise InputError(f"a pair of classes makes a margin; {len(target)} were given")
+    if target[0] == target[1]:
+        raise InputError(f"a margin needs two different classes, not {target[0]!r} twice")
+    from textlrp import lrp
+
+    return lrp.Margin(*target)
+
+
+def target_names(target: Target, logits: np.ndarray, classes: Sequence[object]) -> list[str]:
+    """Name what was explained of each text, from its logits [B,C]: a class, or "a - b" for a margin.
+
+    >>> target_names("margin", np.array([[0.5, 2.0]]), ["negative", "positive"])
+    ['positive - negative']
+    """
+    names = [str(each) for each in classes]
     if isinstance(target, (tuple, list)):
-        if len(target) != 2:
-            raise InputError(f"a pair of classes is needed for a margin, not {len(target)} of them")
-        plus, minus = (np.full(rows, _index(each, classes)) for each in target)
-        if (plus == minus).any():
-            raise InputError(f"a margin needs two different classes, not {target[0]!r} twice")
-    elif target == "margin" and count == 2:
-        plus, minus = np.ones(rows, dtype=int), np.zeros(rows, dtype=int)
-    elif target == "margin":
-        ranked = np.argsort(-logits, axis=1, kind="stable")
-        plus, minus = ranked[:, 0], ranked[:, 1]
-    else:
-        single = logits.argmax(axis=1) if target == "predicted" else np.full(rows, _index(target, classes))
-        weights[everything, single] = 1.0
-        return weights, [str(classes[i]) for i in single]
-    weights[everything, plus] = 1.0
-    weights[everything, minus] = -1.0
-    return weights, [f"{classes[i]} - {classes[j]}" for i, j in zip(plus, minus, strict=True)]
+        return [" - ".join(name if isinstance(name, str) else names[name] for name in target)] * len(logits)
+    if target == "margin" and len(names) == 2:
+        return [f"{names[1]} - {names[0]}"] * len(logits)
+    if target in ("margin", "winner"):
+        order = np.argsort(-logits, axis=1, kind="stable")
+        return [f"{names[i]} - {names[j]}" for i, j in order[:, :2]]
+    if target == "predicted":
+        return [names[i] for i in logits.argmax(axis=1)]
+    return [target if isinstance(target, str) else names[target]] * len(logits)

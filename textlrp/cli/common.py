@@ -136,11 +136,11 @@ def write_out(path: str, content: str) -> None:
     write_text(path, content)
 
 
-def console(*, error: bool = False) -> Console:
-    """Return a rich console that does not interpret the texts it prints."""
+def console(*, width: int | None = None) -> Console:
+    """Return a rich console that does not interpret the texts it prints; without colours if a `width` is given."""
     from rich.console import Console
 
-    return Console(stderr=error, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    return Console(markup=False, emoji=False, highlight=False, width=width, no_color=width is not None)
 
 
 def say(message: str) -> None:

@@ -19,7 +19,7 @@ SHOWN = ("negated", "contrasting", "markup")  # one review of each of these styl
 def demo(html: str) -> None:
     """Explain several bundled reviews with both bundled models, score all of them, rank their words and write one HTML page."""
     from textlrp.highlight.html import page
-    from textlrp.highlight.terminal import render
+    from textlrp.highlight.terminal import ranking_table, render
     from textlrp.progress import shown, track
     from textlrp.rank import rank
 
@@ -40,7 +40,7 @@ def demo(html: str) -> None:
             ranking = rank(
                 track(classifier.explain_stream(reviews["text"], target="margin"), name, total=len(reviews)), min_texts=5
             )
-        out.print(ranking.to_table(8))
+        out.print(ranking_table(ranking, 8))
     write_out(html, page(explanations, title="textlrp: which words made it say that?"))
     say(f"the page with all of this: {html}   ({time.perf_counter() - began:.0f} s)")
 

@@ -92,10 +92,17 @@ def rank(
         write_out(out, ranking.to_csv(top, by=by))
     elif form == "json":
         write_out(out, ranking.to_json(top, by=by) + "\n")
-    elif out == "-":
-        console().print(ranking.to_table(top, by=by))
     else:
-        write_out(out, ranking.to_text(top, by=by))
+        from textlrp.highlight.terminal import ranking_table
+
+        table = ranking_table(ranking, top, by=by)
+        if out == "-":
+            console().print(table)
+        else:
+            plain = console(width=110)
+            with plain.capture() as captured:
+                plain.print(table)
+            write_out(out, captured.get())
     if out != "-":
         say(f"written: {out}")
 
