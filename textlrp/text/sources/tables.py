@@ -49,6 +49,15 @@ def read_table(path: Path, options: Options) -> Rows:
     """Read a table; raise DataError that names the file, and the row where there is one."""
     kind = _kind(path)
     try:
+        return _read(path, kind, options)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{str(path)!r} is broken or cut off ({error}); get it again") from error
+    except OSError as error:
+        raise DataError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
+
+
+def _read(path: Path, kind: str, options: Options) -> Rows:
+    try:
         if path.stat().st_size == 0:
             raise _empty(path)
         if kind == ".parquet":
@@ -59,10 +68,6 @@ def read_table(path: Path, options: Options) -> Rows:
             rows = _json(path, options, lines=kind != ".json")
     except UnicodeDecodeError:
         raise _wrong_bytes(path, options.encoding) from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{str(path)!r} is broken or cut off ({error}); get it again") from error
-    except OSError as error:
-        raise DataError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
     if not rows.texts:
         raise _empty(path)
     return rows
