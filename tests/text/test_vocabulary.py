@@ -15,7 +15,8 @@ from textlrp.errors import CheckpointError, InputError
 from textlrp.text.tokens import words
 from textlrp.text.vocabulary import Vocabulary
 
-WORDS = st.lists(st.text(st.characters(exclude_categories=()), min_size=1, max_size=8), unique=True, max_size=20)
+WORD = st.text(st.characters(exclude_categories=()), min_size=1, max_size=8).filter(lambda word: word not in ("<pad>", "<unk>"))
+WORDS = st.lists(WORD, unique=True, max_size=20)
 
 
 def test_padding_and_unknown_come_first() -> None:
