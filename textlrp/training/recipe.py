@@ -59,7 +59,7 @@ class Recipe:
 
 
 def choose(
-    arch: str, *, lengths: np.ndarray, vector_dim: int | None = None, cuda: bool = False
+    arch: str, *, lengths: np.ndarray, classes: int = 2, vector_dim: int | None = None, cuda: bool = False
 ) -> tuple[Recipe, dict[str, Any]]:
     """Choose the recipe and the model's options for training `arch` on texts of these `lengths` (tokens of each, int64 [n]).
 
@@ -76,13 +76,13 @@ def choose(
     limit = _limit(lengths, *reach)
     cut = min(limit, _limit(lengths, 95.0, 400)) if slow else limit
     batch = _batch_size(texts, cuda=cuda)
-    epochs = _epochs(arch, texts)
+    epochs = _epochs(texts)
     min_count = 1 if texts < 500 else 2 if tokens < 2_000_000 else 3 if tokens < 20_000_000 else 5
     recipe = Recipe(
         epochs=epochs,
         patience=3 if texts < 20_000 else 2,
         batch_size=batch,
-        learning_rate={"dense": 2e-3, "cnn": 1e-3}.get(arch, 2e-3),
+        learning_rate={"dense": 1e-3, "cnn": 1e-3}.get(arch, 2e-3),
         weight_decay=0.0 if arch == "dense" else 1e-4,
         train_tokens=cut,
         min_count=min_count,
@@ -90,9 +90,12 @@ def choose(
     )
     options: dict[str, Any] = {"max_tokens": limit, "embedding_dim": vector_dim or (100 if texts >= 5_000 else 50)}
     if arch == "dense":
-        buckets = 2 ** int(np.clip(np.log2(max(tokens, 1)) - 4, 12, 18))
-        options |= {"hidden": (64,), "pooling": ("mean",), "ngrams": (2,), "ngram_buckets": buckets, "dropout": 0.5}
-        options |= {"word_dropout": 0.2}
+        rows = 2 ** int(np.clip(np.log2(max(tokens, 1)) - 4, 12, 17))
+        options |= {"pooling": ("mean",), "ngrams": (2, 3), "ngram_selected": True, "ngram_buckets": rows}
+        options |= {"ngram_dim": 1 if classes == 2 else min(classes, 16)}
+        # measured on IMDB: with 2,000 texts a hidden layer costs 1.5 points, with 25,000 it costs none
+        options |= {"hidden": (), "dropout": 0.2, "word_dropout": 0.5} if texts < 20_000 else {}
+        options |= {"hidden": (64,), "dropout": 0.5, "word_dropout": 0.2} if texts >= 20_000 else {}
     elif arch == "cnn":
         options |= {"widths": (2, 3, 4), "channels": 128, "dropout": 0.4, "word_dropout": 0.1}
     else:
@@ -133,9 +136,9 @@ def _batch_size(texts: int, *, cuda: bool) -> int:
     return size * 2 if cuda and texts >= 100_000 else size
 
 
-def _epochs(arch: str, texts: int) -> int:
+def _epochs(texts: int) -> int:
     """Return how many epochs suit: many for few texts, few for many."""
-    most = {"dense": 12, "cnn": 8}.get(arch, 8)
+    most = 8
     if texts < 1_000:
         return 3 * most
     if texts < 5_000:

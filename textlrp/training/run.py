@@ -142,7 +142,8 @@ def train(
     numbered = number_words(every)
     vector_dim = int(vectors.vector_size) if vectors is not None else None
     lengths = numbered.encoded.lengths[kept]
-    usual, usual_options = choose(arch, lengths=lengths, vector_dim=vector_dim, cuda=place.type == "cuda")
+    cuda = place.type == "cuda"
+    usual, usual_options = choose(arch, lengths=lengths, classes=len(classes), vector_dim=vector_dim, cuda=cuda)
     plan = usual.replace(**(recipe or {}))
     vocabulary = numbered.vocabulary(kept, min_count=plan.min_count, max_words=plan.max_words)
     wanted = {**usual_options, **(options or {})}
