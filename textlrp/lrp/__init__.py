@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from textlrp.errors import RelevanceError
 from textlrp.lrp.attribution import Attribution, LayerRelevance
 from textlrp.lrp.composite import Composite, Layer
 from textlrp.lrp.engine import attribute
 from textlrp.lrp.gates import GATES
+from textlrp.lrp.presets import PRESETS, Preset, preset
 from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, Zero, ZPlus
 from textlrp.lrp.targets import TARGETS, Margin, Relevance, Weights
 
 __all__ = [
     "GATES",
+    "PRESETS",
     "RULES",
     "TARGETS",
     "AlphaBeta",
@@ -22,7 +25,9 @@ __all__ = [
     "Layer",
     "LayerRelevance",
     "Margin",
+    "Preset",
     "Relevance",
+    "RelevanceError",
     "Rule",
     "WSquare",
     "Weights",
@@ -30,4 +35,5 @@ __all__ = [
     "ZPlus",
     "Zero",
     "attribute",
+    "preset",
 ]

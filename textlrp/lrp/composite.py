@@ -22,8 +22,8 @@ class Layer:
     name: str  # dotted name in the model, as in named_modules()
     kind: type[nn.Module]  # nn.Linear, nn.LSTM, …; functional code counts as the module it does the work of
     module: nn.Module | None  # the module that made the call, if it is one of the model's
-    depth: int = 0  # 0 for the layer next to the words, in the order of the forward pass
-    count: int = 1  # how many such layers the forward pass went through
+    depth: int = 0  # how many layers with a rule lie between it and the words, at most
+    count: int = 1  # the largest depth of the model, plus 1
 
 
 Selector = type | str | Callable[[Layer], bool]
@@ -49,8 +49,7 @@ class Composite:
     default: Rule = field(default=Epsilon(1e-3), kw_only=True)
     product: str | None = field(default=None, kw_only=True)
     operations: Mapping[str, Callable[..., Any]] = field(default_factory=dict, kw_only=True)
-    name: str = field(default="custom", kw_only=True)
-    description: str = field(default="", kw_only=True)
+    name: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         if isinstance(self.rules, Rule) or not isinstance(self.default, Rule):
@@ -60,6 +59,13 @@ class Composite:
                 raise InputError(f"Composite: each entry must be (layers, rule), not {pair!r}")
         if self.product not in (None, "half", "first", "second"):
             raise InputError(f"Composite: product must be None, 'half', 'first' or 'second', not {self.product!r}")
+
+    def __str__(self) -> str:
+        """Return the name of a named composite, else its rules: epsilon(0.001), or gamma(0.25), … else epsilon(0.001)."""
+        if self.name:
+            return self.name
+        others = list(dict.fromkeys(str(rule) for _, rule in self.rules))
+        return f"{', '.join(others)} else {self.default}" if others else str(self.default)
 
     def rule_for(self, layer: Layer) -> Rule:
         """Return the rule of the first entry that matches `layer`, else the default."""

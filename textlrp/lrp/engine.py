@@ -67,7 +67,10 @@ def attribute(
         source.positions = torch.arange(ids.numel(), device=ids.device).view(ids.shape) if source.ids else None
         tape.put(source)
         watch = Watch(
-            tape, Names(module, attribute.__code__), frozenset(composite.operations), steps=ids[0].numel() if len(ids) else 1
+            tape,
+            Names(module, attribute.__code__, len(ids)),
+            frozenset(composite.operations),
+            steps=ids[0].numel() if len(ids) else 1,
         )
         with _random_numbers_kept(watch), _uncompiled(module), watch:
             given = (source.value,) if lengths is None else (source.value, lengths)
@@ -85,9 +88,7 @@ def attribute(
             )
         logits = wide(output.detach())
         begin = start(target, logits, classes)
-        ruled = [node for node in tape.nodes if isinstance(node, Ruled)]
-        for depth, node in enumerate(ruled):
-            node.depth, node.count = depth, len(ruled)
+        _set_depths(tape)
         run = Run(composite, gate, source, batch=len(ids), dtype=logits.dtype, device=logits.device, layers=layers, steps=steps)
         end.add(begin.c, begin.r)
         run.walk(tape)
@@ -101,6 +102,22 @@ def attribute(
             tokens = tokens.masked_fill(padding, 0.0)
         run.book_total("words", tokens.flatten(1).sum(1))
         return Attribution(tokens, begin.score, run.ledger, output.detach(), run.layers or {})
+
+
+def _set_depths(tape: Tape) -> None:
+    """Tell each layer with a rule how many such layers lie between it and the words, at most."""
+    below: dict[int, int] = {}
+    ruled: list[Ruled] = []
+    for node in tape.nodes:
+        depth = max((below.get(id(var), 0) for var in node.inputs), default=0)
+        if isinstance(node, Ruled):
+            node.depth = depth
+            ruled.append(node)
+            depth += 1
+        below.update((id(var), depth) for var in node.outputs)
+    count = max((node.depth for node in ruled), default=0) + 1
+    for node in ruled:
+        node.count = count
 
 
 def _check(module: Any, ids: Any, lengths: Any) -> None:

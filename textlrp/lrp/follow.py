@@ -47,6 +47,8 @@ def follow(name: str, args: Any, kwargs: Any, inputs: Sequence[Var], output: Var
         return _reduced(own, rank, args, kwargs)
     if name in _POOLING and own.dim == 0 and rank == 3:
         return own
+    if name == "pad" and own.dim < rank - len(args[1] if len(args) > 1 else kwargs["pad"]) // 2:
+        return own
     if name in ("transpose", "swapaxes", "swapdims"):
         one, two = (_axis(each, rank) for each in _pair(args, kwargs))
         return Samples({one: two, two: one}.get(own.dim, own.dim), own.index)

@@ -52,16 +52,20 @@ class Share:
             taken = self.taken(messages)
             assert taken is not None
             linear, x = part
-            given = linear.scatter(taken / self.fan_in, x)
+            given = linear.scatter(taken / torch.as_tensor(self.fan_in).clamp(min=1), x)
             r = given if r is None else r + given
         return c, r
 
     def book(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
         """Book what is absorbed."""
-        if self.rule.bias == "absorb" and self.bias is not None:
-            taken = self.taken(messages)
-            assert taken is not None
+        if self.bias is None:
+            return
+        taken = self.taken(messages)
+        assert taken is not None
+        if self.rule.bias == "absorb":
             book("bias", taken)
+        elif isinstance(self.fan_in, torch.Tensor):  # a window that lies on padding alone has no input to give the bias to
+            book("bias", taken * (self.fan_in == 0))
 
 
 class PlainShare(Share):

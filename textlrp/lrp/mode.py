@@ -98,6 +98,8 @@ class Watch(TorchFunctionMode):
         if writing and leaves and self.names.is_state(leaves[0]):
             return leaves[0]  # the model's own numbers are not touched
         tracked = [var for var in map(tape.find, leaves) if var is not None]
+        if name == "linear":
+            return weighted.linear(tape, self.names, func, args, kwargs)
         if not tracked or name in CONSTANTS:
             return func(*args, **kwargs)
         if name in self.own:

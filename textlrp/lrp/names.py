@@ -19,11 +19,12 @@ _CALL = nn.Module._call_impl.__code__
 
 
 class Names:
-    """The names of a model's modules and parameters."""
+    """The names of a model's modules and parameters; `batch` is the number of texts."""
 
-    def __init__(self, module: nn.Module, stop: CodeType) -> None:
+    def __init__(self, module: nn.Module, stop: CodeType, batch: int) -> None:
         self._module = module
         self._stop = stop
+        self.batch = batch
         self._modules: dict[int, str] = {}
         self._owners: dict[int, list[tuple[nn.Module, str, str]]] = {}
         self._buffers = {id(each): each for each in module.buffers()}

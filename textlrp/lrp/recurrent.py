@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from textlrp.errors import RelevanceError
 from textlrp.lrp import stepwise
 from textlrp.lrp.cells import Above, Back, Cell
 from textlrp.lrp.lstm import lstm_all
 from textlrp.lrp.names import Names
 from textlrp.lrp.numbers import wide
-from textlrp.lrp.rules import Plain
+from textlrp.lrp.rules import Plain, ZBox
 from textlrp.lrp.run import Run
 from textlrp.lrp.sequence import Order
 from textlrp.lrp.structural import structural
@@ -109,6 +110,10 @@ class Level(Ruled):
 
     def _direction(self, run: Run, d: int, cell: Cell, order: Order, x: torch.Tensor) -> Back:
         rule = run.rule(self.layer())
+        if isinstance(rule, ZBox):
+            raise RelevanceError(
+                f"{self.place}: the z-box rule needs bounds of every input, and those of the state are unknown; use another rule"
+            )
         above, h = self._above(run, d, order)
         states = [self._value(place)[d] for place in range(1, len(self.given))]
         h0, c0 = states[0], states[-1]

@@ -41,6 +41,7 @@ class Rule:
 
     name: ClassVar[str]
     equation: ClassVar[str]
+    shown: ClassVar[tuple[str, ...]] = ()
 
     epsilon: float = 1e-6
     bias: str = field(default="absorb", kw_only=True)
@@ -50,6 +51,11 @@ class Rule:
             raise InputError(f"{type(self).__name__}: epsilon must be a number, 0 or more, not {self.epsilon!r}")
         if self.bias not in BIAS:
             raise unknown_name("treatment of the bias", self.bias, BIAS)
+
+    def __str__(self) -> str:
+        """Return the rule as a person writes it: gamma(0.25)."""
+        shown = [f"{getattr(self, key):g}" if isinstance(getattr(self, key), (int, float)) else "…" for key in self.shown]
+        return f"{self.name}({', '.join(shown)})" if shown else self.name
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,7 @@ class Epsilon(Plain):
 
     name: ClassVar[str] = "epsilon"
     equation: ClassVar[str] = "R_i = Σ_j a_ij / (z_j + ε·sign z_j) R_j"
+    shown: ClassVar[tuple[str, ...]] = ("epsilon",)
     epsilon: float = 1e-6
 
 
@@ -124,6 +131,7 @@ class Gamma(Signed):
 
     name: ClassVar[str] = "gamma"
     equation: ClassVar[str] = "R_i = Σ_j (a_ij + γ a⁺_ij) / Σ_i (a_ij + γ a⁺_ij) R_j   (a⁻ where z_j < 0)"
+    shown: ClassVar[tuple[str, ...]] = ("gamma",)
     gamma: float = field(default=0.25)
     epsilon: float = field(default=1e-6, kw_only=True)
 
@@ -165,6 +173,7 @@ class AlphaBeta(Signed):
 
     name: ClassVar[str] = "alpha-beta"
     equation: ClassVar[str] = "R_i = Σ_j (α a⁺_ij / Σ_i a⁺_ij − β a⁻_ij / Σ_i a⁻_ij) R_j"
+    shown: ClassVar[tuple[str, ...]] = ("alpha", "beta")
     alpha: float = 2.0
     beta: float = 1.0
 
@@ -206,6 +215,7 @@ class ZPlus(AlphaBeta):
 
     name: ClassVar[str] = "z-plus"
     equation: ClassVar[str] = "R_i = Σ_j a⁺_ij / Σ_i a⁺_ij R_j"
+    shown: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, epsilon: float = 1e-6, *, bias: str = "absorb") -> None:
         super().__init__(1.0, 0.0, epsilon=epsilon, bias=bias)
@@ -255,6 +265,7 @@ class ZBox(Free):
 
     name: ClassVar[str] = "z-box"
     equation: ClassVar[str] = "R_i = Σ_j (a_ij − l_i w⁺_ji − h_i w⁻_ji) / Σ_i (…) R_j"
+    shown: ClassVar[tuple[str, ...]] = ("low", "high")
     low: float | torch.Tensor = -1.0
     high: float | torch.Tensor = 1.0
 

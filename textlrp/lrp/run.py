@@ -17,7 +17,7 @@ from textlrp.lrp.tape import Node, Tape, Var
 __all__ = ["ALWAYS", "SUMMABLE", "Run"]
 
 ALWAYS = ("words", "bias", "stabiliser", "initial_state", "padding")
-SUMMABLE = 1e-12  # the stabiliser where relevance that is no multiple of the activation meets a sum
+SUMMABLE = {torch.float32: 1e-20, torch.float64: 1e-100}  # a smaller sum cannot share out relevance; it is booked as stabiliser
 
 
 class Run:
@@ -93,10 +93,10 @@ class Run:
         if var.r is None:
             return var.c
         value = wide(var.value)
-        slack = SUMMABLE * value.abs().amax().clamp(min=torch.finfo(value.dtype).tiny * 1e20)
-        side = torch.ones_like(value).masked_fill_(value < 0, -1.0)
-        c = var.r / (value + slack * side)
-        self.book("stabiliser", var, slack * side * c)
+        faint = value.abs() < SUMMABLE[value.dtype]
+        c = (var.r / value.masked_fill(faint, 1.0)).masked_fill_(faint, 0.0)
+        if bool(faint.any()):
+            self.book("stabiliser", var, var.r * faint)
         return c if var.c is None else var.c + c
 
     def texts(self, var: Var, amount: torch.Tensor) -> torch.Tensor:

@@ -112,6 +112,11 @@ class Structural(Node):
                 leaf.requires_grad_()
             results = self.again(lambda var: leaves[id(var)])
         floating = [each for each in results if each.is_floating_point()]
+        if (
+            self.operation in ("rsub", "sub") and self.outputs[0].gate
+        ):  # 1 − gate: what the gate rule gives it passes to the gate
+            self.inputs[0].add(r=self.outputs[0].r)
+            self.outputs[0].r = None
         pairs = [(out, result) for out, result in zip(self.outputs, floating, strict=True) if out.reached]
         carries = [(out, result, out.c if copying else run.carry(out)) for out, result in pairs]
         self._back(list(leaves.values()), [(result, c) for _, result, c in carries if c is not None], "c")

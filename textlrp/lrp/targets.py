@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ class Relevance:
     relevance: torch.Tensor
 
 
-Target = str | int | Margin | Weights | Relevance | torch.Tensor | Sequence[int | str]
+Target = str | int | Margin | Weights | Relevance | torch.Tensor | Sequence[int | str] | Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +71,8 @@ def start(target: Target, logits: torch.Tensor, classes: Sequence[str] | None = 
 
 
 def _weights(target: Target, logits: torch.Tensor, classes: Sequence[str] | None) -> torch.Tensor | Start:
+    if callable(target):
+        target = Weights(target(logits))
     if isinstance(target, Relevance):
         given = target.relevance.to(logits)
         if given.shape != logits.shape and logits.shape[1:] != (1,):

@@ -14,7 +14,7 @@ from textlrp.lrp.maps import ConvMap, DenseMap, LinearMap
 from textlrp.lrp.names import Names
 from textlrp.lrp.numbers import wide
 from textlrp.lrp.run import Run
-from textlrp.lrp.tape import Node, Tape, Var
+from textlrp.lrp.tape import Node, Samples, Tape, Var
 
 __all__ = ["Ruled", "Weighted", "conv1d", "linear"]
 
@@ -51,11 +51,34 @@ class Weighted(Ruled):
         x.add(c, r)
 
 
+class State(Node):
+    """A constant of each text that a linear map reads, such as an initial state h_0 in a loop written by hand."""
+
+    operation = "constant"
+
+    def backward(self, run: Run) -> None:
+        """Book what comes back."""
+        run.book("initial_state", self.outputs[0], self.outputs[0].relevance())
+
+    def samples(self, output: Var) -> Samples:
+        """One row for each text."""
+        return Samples(0)
+
+
+def _state(tape: Tape, value: torch.Tensor) -> Var:
+    node = State()
+    tape.record(node, value)
+    node.outputs[0].needed = True
+    return node.outputs[0]
+
+
 def linear(tape: Tape, names: Names, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor:
     """Run F.linear, and put it on the tape."""
     given = dict(zip(("input", "weight", "bias"), args, strict=False)) | kwargs
     value: torch.Tensor = func(*args, **kwargs)
     x = tape.find(given["input"])
+    if x is None and given["input"].shape[:-1] == (names.batch,):
+        x = _state(tape, given["input"])
     if x is not None:
         weight, bias = given["weight"], given.get("bias")
         dense = DenseMap(wide(weight.detach()), None if bias is None else wide(bias.detach()))
