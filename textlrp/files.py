@@ -70,7 +70,7 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write `text` as UTF-8, whole or not at all; lone surrogates are written as U+FFFD."""
+    """Write `text` as UTF-8, whole or not at all; lone surrogates are written as `?`."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(text.encode("utf-8", errors="replace"))
 

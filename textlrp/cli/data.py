@@ -21,7 +21,7 @@ __all__ = ["data"]
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def data(spec: str | None, as_json: bool, **options: Any) -> None:
     """List the data sets at hand; or, with SPEC, say what one holds: classes, counts, lengths and its first text."""
-    rows = _known() if spec is None else [_look(spec, **options)]
+    rows = _known(options["data_dir"]) if spec is None else [_look(spec, **options)]
     if as_json:
         click.echo(json.dumps(rows if spec is None else rows[0], indent=2, ensure_ascii=False))
         return
@@ -31,6 +31,7 @@ def data(spec: str | None, as_json: bool, **options: Any) -> None:
     if spec is None:
         table.add_column("--data")
         table.add_column("what it is")
+        table.add_column("where")
         for row in rows:
             table.add_row(*row.values())
     else:
@@ -39,19 +40,15 @@ def data(spec: str | None, as_json: bool, **options: Any) -> None:
     console().print(table)
 
 
-def _known() -> list[dict[str, str]]:
-    return [
-        {"data": "bundled", "what": "the reviews written for this project; always there"},
-        {
-            "data": "imdb:train",
-            "what": "25,000 labelled film reviews (Maas et al. 2011), found through --data-dir or TEXTLRP_DATA",
-        },
-        {"data": "imdb:validation", "what": "the validation part of imdb:train, stratified, by seed"},
-        {"data": "imdb:test", "what": "25,000 labelled film reviews, none of a film of imdb:train"},
-        {"data": "imdb:unsup", "what": "50,000 film reviews without labels"},
-        {"data": "PATH", "what": "your own CSV, TSV, JSONL or Parquet file, or a folder with a sub-folder a class"},
-        {"data": "PATH:test", "what": "the split `test` of a folder that holds several"},
-    ]
+def _known(data_dir: Path | None) -> list[dict[str, str]]:
+    from textlrp.text.sources import list_sources
+
+    rows = []
+    for each in list_sources(data_dir=data_dir):
+        names = ", ".join([each.name, *(f"{each.name}:{split}" for split in each.splits)])
+        rows.append({"data": names, "what": each.about, "where": each.where or "not on this machine"})
+    own = "your own CSV, TSV, JSONL or Parquet file, or a folder with a sub-folder a class; PATH:test names a split"
+    return [*rows, {"data": "PATH", "what": own, "where": ""}]
 
 
 def _look(spec: str, **options: Any) -> dict[str, Any]:

@@ -59,8 +59,7 @@ def _chosen(reviews: Any) -> list[str]:
 
 
 def _score(name: str, classifier: Any, reviews: Any) -> None:
-    from textlrp.evaluation import evaluate, match_labels
+    from textlrp.evaluation import evaluate
 
-    labels = match_labels(reviews.features["label"].names, reviews["label"], classifier.classes_)
-    result = evaluate(classifier, reviews["text"], labels)
+    result = evaluate(classifier, reviews["text"], reviews["label"])
     console().print(f"{name} on the {result['n']} bundled reviews: accuracy {result['accuracy']:.3f}, F1 {result['f1']:.3f}")

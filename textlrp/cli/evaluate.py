@@ -16,24 +16,24 @@ __all__ = ["confusion_table", "evaluate"]
     epilog=epilog(
         "textlrp evaluate --model imdb-dense --data imdb:test",
         "textlrp evaluate --model imdb-lstm --data bundled --json",
-        "textlrp evaluate --data mine.csv --map 0=negative --map 1=positive",
+        "textlrp evaluate --data mine.csv --label-column stars",
     )
 )
 @model_option
 @data_options
-@click.option("--map", "mapping", multiple=True, metavar="LABEL=CLASS", help="Read the data's LABEL as the model's CLASS.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, and nothing else there.")
-def evaluate(model: str, data: str, mapping: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Measure a model on a labelled data set: accuracy, macro F1, calibration error, confusion matrix."""
+def evaluate(model: str, data: str, as_json: bool, **options: Any) -> None:
+    """Measure a model on a labelled data set: accuracy, macro F1, calibration error, confusion matrix.
+
+    The labels must be the model's classes; they may differ in case, or be the classes' numbers (0, 1…).
+    """
     from textlrp.evaluation import evaluate as measure
-    from textlrp.evaluation import match_labels
     from textlrp.progress import shown
 
     with shown():
-        reviews = read_reviews(data, **options)
         classifier = open_model(model)
-        labels = match_labels(reviews.features["label"].names, reviews["label"], classifier.classes_, mapping=_pairs(mapping))
-        result = measure(classifier, reviews["text"], labels)
+        reviews = read_reviews(data, classes=[str(name) for name in classifier.classes_], **options)
+        result = measure(classifier, reviews["text"], reviews["label"])
     if as_json:
         click.echo(json.dumps({"model": model, "data": data, **result}, indent=2))
         return
@@ -53,13 +53,3 @@ def confusion_table(result: dict[str, Any], *, title: str) -> Any:
     for name, row in zip(result["classes"], result["confusion"], strict=True):
         table.add_row(name, *(f"{count:,}" for count in row))
     return table
-
-
-def _pairs(mapping: tuple[str, ...]) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for each in mapping:
-        label, sign, name = each.partition("=")
-        if not sign or not label or not name:
-            raise click.BadParameter(f"{each!r} is not LABEL=CLASS, such as 1=positive", param_hint="--map")
-        pairs[label] = name
-    return pairs

@@ -139,11 +139,10 @@ def _say_epoch(epoch: Any) -> None:
 
 
 def _measure(classifier: Any, data: str, reading: dict[str, Any]) -> dict[str, Any]:
-    from textlrp.evaluation import evaluate, match_labels
+    from textlrp.evaluation import evaluate
 
-    reviews = read_reviews(data, **reading)
-    labels = match_labels(reviews.features["label"].names, reviews["label"], classifier.classes_)
-    return evaluate(classifier, reviews["text"], labels)
+    reviews = read_reviews(data, classes=[str(name) for name in classifier.classes_], **reading)
+    return evaluate(classifier, reviews["text"], reviews["label"])
 
 
 def _report(data: str, result: dict[str, Any]) -> None:
