@@ -40,7 +40,7 @@ def composite_of(rule: Rule) -> tuple[lrp.Composite, str]:
     name = DEFAULT_RULE if rule == "default" else rule
     if name not in lrp.PRESETS:
         raise unknown_name("rule", rule, ["default", *lrp.PRESETS])
-    return lrp.PRESETS[name], name
+    return lrp.PRESETS[name].composite, name
 
 
 def explain_batch(

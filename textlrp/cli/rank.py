@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -58,7 +58,7 @@ def rank(
     target: str | None,
     min_texts: int | None,
     limit: int | None,
-    by: str,
+    by: Literal["mean", "total"],
     rule: str,
     gates: str,
     form: str,

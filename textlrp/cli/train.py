@@ -122,9 +122,9 @@ def _options(given: tuple[str, ...]) -> dict[str, Any]:
 
 def _drawn(reviews: Any, limit: int | None) -> tuple[list[str], list[str]]:
     names = reviews.features["label"].names
-    texts, labels = list(reviews["text"]), [names[i] if i >= 0 else None for i in reviews["label"]]
-    if None in labels:
+    if min(reviews["label"], default=0) < 0:
         raise click.UsageError("some of the texts have no label; name a labelled part of the data, such as imdb:train")
+    texts, labels = list(reviews["text"]), [names[i] for i in reviews["label"]]
     if limit is not None and limit < len(texts):
         chosen = [i * len(texts) // limit for i in range(limit)]
         texts, labels = [texts[i] for i in chosen], [labels[i] for i in chosen]

@@ -76,7 +76,7 @@ def _head(e: Explanation) -> Text:
 
 def _top(e: Explanation, k: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    columns = []
+    columns: list[list[Text]] = []
     for side, colour, words in zip(e.sides, (LIGHT.positive, LIGHT.negative), e.top(k), strict=True):
         mark = "+" if not columns else "−"
         table.add_column(f"{mark} {plain.short(side)}", justify="left")
