@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from tests.lrp.oracles import gates, gru, lstm, recurrent, rnn
 from tests.lrp.oracles.affine import Rule
-from tests.lrp.oracles.compare import Reader, assert_close, assert_closed, assert_ledger, explain, rules
+from tests.lrp.oracles.compare import Reader, assert_close, assert_closed, assert_ledger, engine_rule, explain, rules
 from textlrp import lrp
 
 KINDS = [(torch.nn.LSTM, lstm), (torch.nn.GRU, gru), (torch.nn.RNN, rnn)]
@@ -187,10 +187,80 @@ def test_without_biases_and_stabilisers_the_words_carry_the_whole_score(kind: tu
     torch.testing.assert_close(found.tokens.sum(1), found.score, rtol=1e-8, atol=1e-9)
 
 
+class Halves(torch.nn.Module):
+    """The first steps in one call, the rest in another that starts from the states of the first."""
+
+    def __init__(self, module: torch.nn.RNNBase, at: int) -> None:
+        super().__init__()
+        self.module, self.at = module, at
+
+    def forward(self, x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        first, states = self.module(x[:, : self.at])
+        second, _ = self.module(x[:, self.at :], states)
+        return torch.cat([first, second], dim=1)
+
+
+@pytest.mark.parametrize("gate_rule", gates.NAMES)
+@pytest.mark.parametrize("kind", KINDS, ids=["lstm", "gru", "rnn"])
+def test_states_that_were_computed_pass_their_relevance_on(kind: tuple[type, ModuleType], gate_rule: str) -> None:
+    torch.manual_seed(4)
+    module = kind[0](3, 4, num_layers=2, batch_first=True).double()
+    ids, lengths = torch.randint(0, WORDS, (BATCH, 5)), torch.full((BATCH,), 5)
+    vectors, rule = torch.randn(WORDS, 3).double(), Rule("Epsilon", {"epsilon": 0.01})
+    whole = Reader(vectors, module, lambda inner, x, lengths: inner(x)[0], ids, lengths)
+    halves = Reader(vectors, Halves(module, 2), lambda inner, x, lengths: inner(x, lengths), ids, lengths)
+    found, expected = explain(halves, ids, lengths, rule, gate_rule), explain(whole, ids, lengths, rule, gate_rule)
+    torch.testing.assert_close(found.tokens, expected.tokens, rtol=1e-9, atol=1e-12)
+    assert (found.ledger["initial_state"] == expected.ledger["initial_state"]).all()
+    assert_closed(found)
+
+
+@pytest.mark.parametrize("gate_rule", gates.NAMES)
+@pytest.mark.parametrize("kind", KINDS[:2], ids=["lstm", "gru"])
+@pytest.mark.parametrize("name", ["Epsilon", "Flat"])
+def test_relevance_of_the_states_over_time(kind: tuple[type, ModuleType], gate_rule: str, name: str) -> None:
+    torch.manual_seed(6)
+    module_type, cell = kind
+    rule = Rule(name, {"epsilon": 0.01})
+    module = module_type(2, 3, batch_first=True).double()
+    ids, lengths = torch.randint(0, WORDS, (BATCH, TIME)), torch.full((BATCH,), TIME)
+    vectors = torch.randn(WORDS, 2).double()
+    model = Reader(vectors, module, lambda inner, x, lengths: inner(x)[0][:, -1], ids, lengths)
+    composite = lrp.Composite(default=engine_rule(rule))
+    found = lrp.attribute(model, ids, lengths, target=0, composite=composite, gates=gate_rule, steps=True)
+    layer = found.layers["inner"]
+    for i in range(BATCH):
+        stack = recurrent.run(module, cell, vectors[ids[i]].numpy())
+        r = np.zeros((TIME, 3))
+        r[-1] = stack.output[-1] * model.readout.numpy()
+        stack.relevance(r, rule=rule, gates=gate_rule)
+        hidden = np.array([stack.steps[0][0].r_h[t].sum() for t in range(TIME)])
+        assert_close(layer.hidden[0, i], hidden, scale=np.abs(hidden).max())
+        if cell is lstm:
+            over_time = np.array([stack.steps[0][0].r_c[t].sum() for t in range(TIME)])
+            assert_close(layer.cell[0, i], over_time, scale=np.abs(over_time).max())
+
+
+def test_every_layer_says_what_it_took_gave_and_kept() -> None:
+    torch.manual_seed(0)
+    module = torch.nn.LSTM(2, 3, num_layers=2, bidirectional=True, batch_first=True).double()
+    ids, lengths = torch.randint(0, WORDS, (BATCH, TIME)), torch.tensor([4, 2, 1])
+    inner = Recurrent(module, None, None, packed=True)
+    model = Reader(torch.randn(WORDS, 2).double(), inner, lambda inner, x, lengths: inner(x, lengths), ids, lengths)
+    for gate_rule in gates.NAMES:
+        found = explain(model, ids, lengths, Rule("Epsilon", {"epsilon": 0.01}), gate_rule)
+        layer = found.layers["inner.module"]
+        lost = sum(value for key, value in found.ledger.items() if key not in ("words", "padding"))
+        torch.testing.assert_close(layer.absorbed, lost)
+        torch.testing.assert_close(layer.relevance_out, found.score)
+        torch.testing.assert_close(layer.relevance_out, layer.relevance_in + layer.absorbed)
+        torch.testing.assert_close(found.ledger["words"], found.tokens.sum(1))
+
+
 def test_z_box_is_refused_where_the_box_of_the_state_is_unknown() -> None:
     module = torch.nn.LSTM(2, 3, batch_first=True).double()
     ids, lengths = torch.randint(0, WORDS, (BATCH, TIME)), torch.full((BATCH,), TIME)
     inner = Recurrent(module, None, None, packed=False)
     model = Reader(torch.randn(WORDS, 2).double(), inner, lambda inner, x, lengths: inner(x, lengths), ids, lengths)
-    with pytest.raises(lrp.LRPError, match=r"inner\.module"):
+    with pytest.raises(lrp.RelevanceError, match=r"inner\.module"):
         explain(model, ids, lengths, Rule("ZBox", {"low": -1.0, "high": 1.0}))

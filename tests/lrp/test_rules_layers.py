@@ -240,7 +240,7 @@ def test_attention_pooling_gives_all_to_the_values_under_the_all_rule(by_matmul:
     found = explain(model, ids, lengths, EPSILON, "all")
     for i, length in enumerate(lengths.tolist()):
         x = model.embedding.weight[ids[i, :length]].numpy()
-        weights = softmax(x @ scorer.weight.detach().numpy()[0] + float(scorer.bias))
+        weights = softmax(x @ scorer.weight.detach().numpy()[0] + float(scorer.bias.detach()))
         expected = (weights[:, None] * x * model.readout.numpy()).sum(1)
         assert_close(found.tokens[i, :length], expected, scale=np.abs(expected).max())
         assert (found.tokens[i, length:] == 0).all()

@@ -52,7 +52,8 @@ def relevance(
     r_x, from_next = np.zeros(xs.shape), r_hn.copy()
     for t in range(len(xs) - 1, -1, -1):
         x, h, a, q = xs[t], steps.h[t], steps.a[t], steps.m[t]
-        r_out, r_a, r_q, previous = r_h[t] + from_next, np.zeros((3, size)), np.zeros(size), np.zeros(size)
+        steps.r_h[t] = r_h[t] + from_next
+        r_out, r_a, r_q, previous = steps.r_h[t], np.zeros((3, size)), np.zeros(size), np.zeros(size)
         for k in range(size):
             r, z = sigmoid(a[R, k]), sigmoid(a[Z, k])
             (r_new, r_kept), absorbed = add([(1.0 - z) * math.tanh(a[N, k]), z * h[k]], r_out[k], eps)

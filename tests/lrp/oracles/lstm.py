@@ -58,6 +58,7 @@ def relevance(
     for t in range(len(xs) - 1, -1, -1):
         x, h, c, a = xs[t], steps.h[t], steps.c[t], steps.a[t]
         r_out = r_h[t] + from_next_h
+        steps.r_h[t], steps.r_c[t] = r_out, np.zeros(size)
         if p.proj is not None:
             r_out, absorbed = layer(rule, steps.m[t], p.proj, None, r_out)
             book(lost, absorbed)
@@ -66,6 +67,7 @@ def relevance(
         for k in range(size):
             out = product(gates, a[O, k], steps.c[t + 1][k], r_out[k], eps)
             r_c = out.signal + from_next_c[k]
+            steps.r_c[t][k] = r_c
             kept, new = sigmoid(a[F, k]) * c[k], sigmoid(a[I, k]) * math.tanh(a[G, k])
             (r_kept, r_new), absorbed = add([kept, new], r_c, eps)
             forget = product(gates, a[F, k], c[k], r_kept, eps)

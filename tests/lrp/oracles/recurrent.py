@@ -56,6 +56,8 @@ class Steps:
     c: list[np.ndarray]
     a: list[np.ndarray]
     m: list[np.ndarray]
+    r_h: dict[int, np.ndarray] = field(default_factory=dict)  # step -> relevance of h and c, once LRP has passed
+    r_c: dict[int, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass
