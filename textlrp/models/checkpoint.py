@@ -75,7 +75,10 @@ def save(
         raise InputError("the module is not one that the configuration builds: save it with its own configuration")
     with atomic_folder(target) as part:
         with atomic_path(part / _WEIGHTS) as temporary:
+            temporary.touch()
+            mode = temporary.stat().st_mode  # as open() makes files here; safetensors lets nobody else read them
             save_file(tensors, temporary)
+            temporary.chmod(mode)
         write_json(part / _CONFIG, {"format": _FORMAT, "version": _VERSION, "storage": storage, "model": config.to_dict()})
         vocabulary.save(part / _VOCABULARY)
         write_json(part / _METRICS, dict(metrics or {}))

@@ -25,8 +25,14 @@ def text_hashes(texts: Encoded, n: int, first: int, last: int) -> np.ndarray:  #
     for shift in range(1, n):
         hashes = (hashes * FACTOR + ids[shift : shift + count]) % PRIME
     inside = owner[:count] == owner[n - 1 : n - 1 + count]
-    pairs = np.unique(owner[:count][inside] * (PRIME + 1) + hashes[inside])
+    pairs = np.sort(owner[:count][inside] * (PRIME + 1) + hashes[inside])
+    pairs = pairs[_firsts(pairs)]
     return np.stack([pairs // (PRIME + 1), pairs % (PRIME + 1)], axis=1)
+
+
+def _firsts(ordered: np.ndarray) -> np.ndarray:  # [M] -> [M] bool
+    """Return which of the ordered values differ from the one before."""
+    return np.concatenate([np.ones(min(len(ordered), 1), dtype=bool), ordered[1:] != ordered[:-1]])
 
 
 def log_ratios(data: Labelled, n: int, classes: int, *, least: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -35,15 +41,18 @@ def log_ratios(data: Labelled, n: int, classes: int, *, least: int) -> tuple[np.
     The log ratio of a class is log (d + 1) / (D + 2) - log (d' + 1) / (D' + 2), with d of the D texts of the class and d' of
     the D' others holding the n-gram (Wang & Manning, ACL 2012, smoothed).
     """
-    hashes, labels = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    parts = []
     for first in range(0, len(data.texts), _CHUNK):
         pairs = text_hashes(data.texts, n, first, min(first + _CHUNK, len(data.texts)))
-        hashes = np.concatenate([hashes, pairs[:, 1]])
-        labels = np.concatenate([labels, data.labels[pairs[:, 0]]])
-    found, place, total = np.unique(hashes, return_inverse=True, return_counts=True)
-    counts = np.bincount(place * classes + labels, minlength=len(found) * classes).reshape(-1, classes)
+        parts.append(pairs[:, 1] * classes + data.labels[pairs[:, 0]])
+    held = np.sort(np.concatenate(parts))  # each n-gram's texts together, ordered by class
+    hashes = held // classes
+    begins = _firsts(hashes)
+    total = np.diff(np.append(np.flatnonzero(begins), len(held)))
+    place = np.repeat(np.arange(len(total)), total)
+    counts = np.bincount(place * classes + held % classes, minlength=len(total) * classes).reshape(-1, classes)
     kept = total >= least
-    found, counts, total = found[kept], counts[kept], total[kept]
+    found, counts, total = hashes[begins][kept], counts[kept], total[kept]
     sizes = np.bincount(data.labels, minlength=classes)
     inside = np.log((counts + 1) / (sizes + 2))
     outside = np.log((total[:, None] - counts + 1) / (sizes.sum() - sizes + 2))
