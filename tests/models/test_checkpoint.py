@@ -113,6 +113,13 @@ def test_a_vocabulary_of_another_size_is_not_saved(tmp_path: Path) -> None:
         checkpoint.save(tmp_path / "m", module, config, Vocabulary(["one"]))
 
 
+def test_all_files_have_the_usual_permissions(tmp_path: Path) -> None:
+    module, config = small("dense")
+    checkpoint.save(tmp_path / "m", module, config, VOCABULARY)
+    (tmp_path / "usual").touch()
+    assert {each.stat().st_mode for each in (tmp_path / "m").iterdir()} == {(tmp_path / "usual").stat().st_mode}
+
+
 def test_a_large_checkpoint_opens_in_under_two_seconds(tmp_path: Path) -> None:
     vocabulary = Vocabulary([f"word{number}" for number in range(60_000)])
     config = make_config("lstm", vocabulary_size=len(vocabulary), classes=["a", "b"])

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors
+import safetensors.torch
 import torch
 
 from textlrp.errors import InputError, TextLRPError, TrainingError, UnknownNameError
@@ -183,6 +185,25 @@ def test_a_damaged_state_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "state" / "state.safetensors").write_bytes(b"\x80\x04")
     with pytest.raises(TrainingError, match=r"state\.safetensors.*delete the folder"):
         train(*reviews(40), classes=CLASSES, recipe={"epochs": 1}, state=tmp_path / "state")
+
+
+def test_a_full_disk_leaves_the_older_state_and_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts, labels = reviews(40)
+    options: dict[str, Any] = {"classes": CLASSES, "recipe": {"epochs": 3, "patience": 0}}
+    state = tmp_path / "state"
+
+    def fill(epoch: Epoch) -> None:
+        def full(_: Any, path: Path, **__: Any) -> None:
+            path.write_bytes(b"half")
+            raise safetensors.SafetensorError("No space left on device")
+
+        monkeypatch.setattr(safetensors.torch, "save_file", full)
+
+    with pytest.raises(TrainingError, match=r"No space left.*make room there, and run the same command again"):
+        train(texts, labels, **options, state=state, on_epoch=fill)
+    monkeypatch.undo()
+    assert [each.name for each in state.iterdir()] == ["state.safetensors"]
+    assert same(train(texts, labels, **options, state=state), train(texts, labels, **options))
 
 
 def test_a_folder_of_other_things_is_no_state(tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ def save(
     `storage` is "float32", "float16", or "int8" (tables of vectors in 8 bits, the rest in float16); see `round_to_storage`.
     `extra` names further files, such as a learning curve, with their bytes.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     target = Path(folder)
@@ -77,7 +78,10 @@ def save(
         with atomic_path(part / _WEIGHTS) as temporary:
             temporary.touch()
             mode = temporary.stat().st_mode  # as open() makes files here; safetensors lets nobody else read them
-            save_file(tensors, temporary)
+            try:
+                save_file(tensors, temporary)
+            except SafetensorError as error:  # such as a full disk
+                raise CheckpointError(f"the weights cannot be written to {str(target)!r} ({error}): make room there") from None
             temporary.chmod(mode)
         write_json(part / _CONFIG, {"format": _FORMAT, "version": _VERSION, "storage": storage, "model": config.to_dict()})
         vocabulary.save(part / _VOCABULARY)

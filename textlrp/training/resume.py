@@ -55,14 +55,23 @@ class StateFile:
 
     def write(self, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
         """Write tensors and record in place of what is there; a kill at any moment leaves the old file or the new one."""
+        from safetensors import SafetensorError
         from safetensors.torch import save_file
 
-        self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps({**record, "identity": self.identity}, allow_nan=False)
-        with atomic_path(self.path) as temporary:
-            save_file(
-                {name: each.detach().cpu().contiguous() for name, each in tensors.items()}, temporary, metadata={"record": text}
-            )
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with atomic_path(self.path) as temporary:
+                save_file(
+                    {name: each.detach().cpu().contiguous() for name, each in tensors.items()},
+                    temporary,
+                    metadata={"record": text},
+                )
+        except (OSError, SafetensorError) as error:
+            raise TrainingError(
+                f"the state of the training cannot be written to {str(self.folder)!r} ({error}): "
+                "make room there, and run the same command again"
+            ) from None
         for left in self.folder.glob(f".{_NAME}.*.part"):  # of a run that was killed while it wrote
             left.unlink(missing_ok=True)
 
