@@ -41,7 +41,7 @@ def test_help_lists_every_command() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_shows_an_example_in_its_help(name: str) -> None:
-    assert f"\n  textlrp {name}" in ok(name, "--help")
+    assert f"  textlrp {name} " in ok(name, "--help")
 
 
 def test_help_imports_nothing_heavy() -> None:

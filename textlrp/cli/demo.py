@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
 import click
 
 from textlrp.cli.common import console, epilog, open_model, read_reviews, say, write_out
+from textlrp.resources import bundled
 
 __all__ = ["demo"]
 
-SHOWN = ("negated", "contrasting", "markup")  # one review of each of these styles is explained
+#: One review of each of these styles and labels is explained.
+SHOWN = (("negated", "positive"), ("contrasting", "negative"), ("markup", "positive"))
 
 
 @click.command(epilog=epilog("textlrp demo", "textlrp demo --html demo.html"))
@@ -30,7 +33,7 @@ def demo(html: str) -> None:
     for name in ("imdb-dense", "imdb-lstm"):
         classifier = open_model(name)
         out.rule(f"{name}: which words made it say that?")
-        for text in _chosen(reviews):
+        for text in _chosen():
             explanation = classifier.explain(text)
             explanations.append(explanation)
             out.print(render(explanation, top=5))
@@ -45,16 +48,13 @@ def demo(html: str) -> None:
     say(f"the page with all of this: {html}   ({time.perf_counter() - began:.0f} s)")
 
 
-def _chosen(reviews: Any) -> list[str]:
-    """The shortest review of each style shown, positive and negative in turn."""
+def _chosen() -> list[str]:
+    """The shortest review of each style shown, negative and positive in turn."""
+    lines = bundled("reviews.jsonl").read_text("utf-8").splitlines()
+    reviews = [json.loads(line) for line in lines]
     chosen = []
-    for i, style in enumerate(SHOWN):
-        of_style = [
-            text
-            for text, label, its in zip(reviews["text"], reviews["label"], reviews["style"], strict=True)
-            if its == style and label == i % 2
-        ]
-        chosen += sorted(of_style, key=len)[:1]
+    for style, label in SHOWN:
+        chosen.append(min((r["text"] for r in reviews if r["style"] == style and r["label"] == label), key=len))
     return chosen
 
 

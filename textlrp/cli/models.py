@@ -54,7 +54,7 @@ def _model(name: str) -> dict[str, str | float]:
     return {
         "name": name,
         "architecture": config["model"]["arch"],
-        "classes": ", ".join(config["classes"]),
+        "classes": ", ".join(config["model"]["classes"]),
         "accuracy on imdb:test": round(test["accuracy"], 4) if "accuracy" in test else "not measured",
         "MB": round(size / 1e6, 1),
     }
