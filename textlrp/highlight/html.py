@@ -33,7 +33,7 @@ def page(
 
     >>> from textlrp.text.tokens import Token
     >>> e = Explanation("<b>", (Token("<b>", 0, 3),), [1.0], "positive", 1.0, {"words": 1.0})
-    >>> "&lt;b&gt;</span></div>" in page(e)
+    >>> "&lt;b&gt;</span></span></div>" in page(e)
     True
     """
     found = [explanations] if isinstance(explanations, Explanation) else list(explanations)
