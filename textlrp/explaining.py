@@ -57,6 +57,8 @@ def explain_batch(
     """Explain a batch of encoded texts at once; one forward pass, and relevance back from its logits."""
     composite, rule_name = composite_of(rule)
     ids, lengths = Encoded.of([each.ids for each in batch]).pad(np.arange(len(batch)))
+    if not ids.shape[1]:
+        ids = ids.new_zeros(len(batch), 1)  # nothing but empty texts: one column of padding, so that the words are looked up
     device = next(module.parameters()).device
     found = lrp.attribute(
         module,

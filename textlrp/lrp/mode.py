@@ -110,12 +110,13 @@ class Watch(TorchFunctionMode):
             kwargs = {key: value for key, value in kwargs.items() if key != "inplace"}
             twin = getattr(torch.Tensor, f"{name}_", None)
             return write(tape, lambda _, given, options: self(func, given, options), twin or func, f"{name}_", args, kwargs)
+        of_ids = all(var.ids for var in tracked)
         handler = OPERATIONS.get(name)
-        if handler is not None:
+        if handler is not None and (not of_ids or name in READERS):
             result = handler(self, func, name, args, kwargs)
             if result is not NotImplemented:
                 return result
-        if all(var.ids for var in tracked):
+        if of_ids:
             return follow_ids(self, func, name, args, kwargs, tracked)
         if name in POINTWISE:
             return pointwise(func, name, tape, args, kwargs)
@@ -300,3 +301,6 @@ def _table() -> dict[str, Handler]:
 
 
 OPERATIONS = _table()
+
+#: What reads ids on purpose; any other operation on ids alone only moves them, or computes indices from them.
+READERS = frozenset({"embedding", "embedding_bag", "_pack_padded_sequence", "_pad_packed_sequence"})
