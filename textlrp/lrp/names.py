@@ -70,7 +70,11 @@ class Names:
         if owners and not own:
             module, name, key = owners[0]
         else:
-            name, key = self.name(module), own[0] if own else operation
-        if type(module).__module__.startswith("torch.nn") or not any(True for _ in module.children()):
+            name, key = self.name(module), own[0] if own else ""
+        if type(module).__module__.startswith("torch.nn"):
+            return name or operation, module
+        if not key and any(True for _ in module.children()):
+            key = operation  # a function called by a module that is more than one layer
+        if key in ("", "weight"):
             return name or operation, module
         return f"{name}.{key}" if name else key, module

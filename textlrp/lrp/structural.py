@@ -160,16 +160,24 @@ class Structural(Node):
         if found is not None:
             return found
 
-        def numbers(leaf: Any) -> Any:
-            if isinstance(leaf, Var):
-                return leaf.samples().spread(leaf.shape, leaf.value.device).double()
-            if isinstance(leaf, torch.Tensor) and leaf.is_floating_point():
-                return torch.full_like(leaf, torch.nan, dtype=torch.float64)
-            return leaf
+        at = [id(each) for each in self.outputs].index(id(output))
+        adding = self.operation not in COPIES and self.operation not in SELECTIONS
 
-        result = flatten(self.func(*swap(self.args, numbers), **swap(self.kwargs, numbers)))
-        floating = [leaf for leaf in result if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()]
-        return Samples.compress(floating[[id(each) for each in self.outputs].index(id(output))])
+        def numbers(number: Callable[[Var], torch.Tensor]) -> torch.Tensor:
+            def change(leaf: Any) -> Any:
+                if isinstance(leaf, Var):
+                    return number(leaf)
+                if isinstance(leaf, torch.Tensor) and leaf.is_floating_point():
+                    return torch.full_like(leaf, 0.0 if adding else torch.nan, dtype=torch.float64)
+                return leaf
+
+            result = flatten(self.func(*swap(self.args, change), **swap(self.kwargs, change)))
+            return [leaf for leaf in result if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()][at]
+
+        found = numbers(lambda var: var.samples().spread(var.shape, var.value.device).double())
+        if adding:  # a sum of one text's numbers, divided by how many there were
+            found = (found / numbers(lambda var: torch.ones(var.shape, dtype=torch.float64, device=var.value.device))).round()
+        return Samples.compress(found)
 
 
 def structural(func: Callable[..., Any], name: str, tape: Tape, args: Any, kwargs: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -100,7 +101,7 @@ def _weights(target: Target, logits: torch.Tensor, classes: Sequence[str] | None
             return torch.tensor([-1.0, 1.0]).to(logits).expand(logits.shape).clone()
         best = logits.topk(2, 1).indices
         return torch.zeros_like(logits).scatter_(1, best[:, :1], 1.0).scatter_(1, best[:, 1:], -1.0)
-    if isinstance(target, (str, int)) or (isinstance(target, torch.Tensor) and target.dim() == 0):
+    if isinstance(target, (str, int, float)) or (isinstance(target, torch.Tensor) and target.dim() == 0):
         indices = [_index(target, count, classes)] * len(logits)
     elif isinstance(target, torch.Tensor) and target.is_floating_point():
         return _weights(Weights(target), logits, classes)
@@ -123,12 +124,12 @@ def _index(target: Any, count: int, classes: Sequence[str] | None) -> int:
         if target not in classes:
             raise unknown_name("target", target, [*classes, *TARGETS])
         return list(classes).index(target)
-    if isinstance(target, bool) or not isinstance(target, int) and not (isinstance(target, torch.Tensor) and target.dim() == 0):
-        try:
-            target = target.__index__()
-        except (AttributeError, TypeError):
-            raise InputError(f"target: a class must be an index or a name, not {target!r}") from None
-    target = int(target)
+    try:
+        if isinstance(target, bool):
+            raise TypeError
+        target = operator.index(target)
+    except TypeError:
+        raise InputError(f"target: a class must be an index or a name, not {target!r}") from None
     if not -count <= target < count:
         raise InputError(f"target: class {target} is not among the {count} classes, 0 to {count - 1}")
     return target % count
