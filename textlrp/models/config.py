@@ -67,11 +67,13 @@ class ModelConfig:
 class DenseConfig(ModelConfig):
     """A dense network over pooled word vectors, and over pooled vectors of n-grams if `ngrams` names their lengths.
 
-    N-grams are hashed into `ngram_buckets` rows, or, with `ngram_selected`, only chosen ones have a row, each its own.
+    N-grams are hashed into `ngram_buckets` rows, or, with `ngram_selected`, only chosen ones have a row, each its own. With
+    `once`, a word or n-gram counts once in a mean or root, however often it comes: each of its c occurrences counts 1/c.
     """
 
     arch: str = _field(checks.choice("dense"), default="dense")
     pooling: tuple[str, ...] = _field(checks.choices("mean", "max", "root"), default=("mean",))
+    once: bool = _field(checks.flag, default=False)
     ngrams: tuple[int, ...] = _field(checks.wholes(2, 5, most=4), default=())
     ngram_buckets: int = _field(checks.whole(2, 50_000_000), default=262_144)
     ngram_dim: int = _field(checks.whole(1, 1_024), default=16)
