@@ -1,7 +1,8 @@
 """Make the checkpoints that ship out of the runs of `train_imdb.py`, measure exactly those files, and write reports/models.md.
 
     python scripts/report_models.py export lstm --name imdb-lstm --runs lstm-0 lstm-1 lstm-2   # the best on validation ships
-    python scripts/report_models.py measure      # the test part of IMDB, once for each run exported; and the baselines
+    python scripts/report_models.py baselines    # scikit-learn's linear models
+    python scripts/report_models.py measure      # the test part of IMDB, once for each run exported
     python scripts/report_models.py write
 
 Figures are kept in reports/models.json between the stages.
@@ -120,8 +121,8 @@ Load it with `textlrp.load("{name}")`: safetensors and JSON, nothing is pickled.
 """
 
 
-def measure_all(work: Path) -> None:
-    """Measure every exported run, from its stored form, and the baselines on the test part, once each."""
+def measure_models(work: Path) -> None:
+    """Measure every exported run, from its stored form, on the test part, once each."""
     kept = figures()
     test = load_reviews("imdb:test", data_dir=DATA)
     texts, labels = list(test["text"]), np.array(test["label"])
@@ -143,6 +144,13 @@ def measure_all(work: Path) -> None:
             record["bytes"] = sum(each.stat().st_size for each in folder.iterdir())
             print(name, run, record["test"]["accuracy"])
             keep(kept)
+
+
+def measure_baselines() -> None:
+    """Train the linear models of scikit-learn on all labelled reviews, and measure them on the test part."""
+    kept = figures()
+    test = load_reviews("imdb:test", data_dir=DATA)
+    texts, labels = list(test["text"]), np.array(test["label"])
     train: list[str] | None = None
     for name, fit in BASELINES.items():
         if name in kept["baselines"]:
@@ -160,7 +168,7 @@ def measure_all(work: Path) -> None:
 def main() -> None:
     """Run one stage."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=["export", "measure", "write"])
+    parser.add_argument("stage", choices=["export", "baselines", "measure", "write"])
     parser.add_argument("arch", nargs="?", choices=list(PLANS))
     parser.add_argument("--name")
     parser.add_argument("--runs", nargs="+", default=[])
@@ -170,8 +178,10 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     if given.stage == "export":
         export(given.arch, given.name or f"imdb-{given.arch}", given.runs, given.work)
+    elif given.stage == "baselines":
+        measure_baselines()
     elif given.stage == "measure":
-        measure_all(given.work)
+        measure_models(given.work)
     else:
         (ROOT / "reports" / "models.md").write_text(page(figures()), encoding="utf-8")
 

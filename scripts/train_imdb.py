@@ -40,6 +40,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "dense": {
         "embedding_dim": 101,
         "pooling": ["root", "max"],
+        "once": True,
         "ngrams": [2, 3],
         "ngram_buckets": 2**19,
         "ngram_dim": 1,
@@ -51,8 +52,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 PLANS = {
     "lstm": Plan(),
-    "gru": Plan(epochs=2.0, head=80, tail=120),
-    "cnn": Plan(epochs=3.0, learning_rate=1e-3),
+    "gru": Plan(epochs=1.5, head=80, tail=120),
+    "cnn": Plan(epochs=1.5, learning_rate=1e-3, head=80, tail=120),
     "dense": Plan(epochs=6.0, batch_size=128, learning_rate=5e-3, head=400, tail=400),
 }
 
@@ -89,6 +90,7 @@ def _as_linear(module: nn.Module, config: ModelConfig, work: Path, *, strength: 
 
     The last number of a word's vector, and the first of an n-gram's, becomes `strength` times the linear weight; pooled by
     the root, they reach the logits with weights -½ and ½: a review of n words gets `strength` / √n of its linear margin.
+    All other weights of the last layer begin at 0.
     """
     hashes, weights = linear_ngrams(work, 1, config.vocabulary_size)
     last = torch.zeros(config.vocabulary_size)
@@ -98,8 +100,8 @@ def _as_linear(module: nn.Module, config: ModelConfig, work: Path, *, strength: 
         hashes, weights = linear_ngrams(work, table.n, table.buckets - 1)
         table.select(hashes)
         table.weight[1 : len(hashes) + 1, 0] = strength * torch.from_numpy(weights)
-    output, half = module.head.output.weight, torch.tensor([-0.5, 0.5])
-    output[:, (config.pooling.index("root") + 1) * config.embedding_dim - 1] = half
+    output, half = module.head.output.weight.zero_(), torch.tensor([-0.5, 0.5])
+    output[:, (config.pooling.index("root") + 1) * config.embedding_dim - 1] = 0.8 * half  # fewer words than bigrams differ
     for column in range(output.shape[1] - len(config.ngrams) * config.ngram_dim, output.shape[1], config.ngram_dim):
         output[:, column] = half
 
@@ -116,10 +118,11 @@ def main() -> None:
     parser.add_argument("--rate", type=float, help="the learning rate")
     parser.add_argument("--decay", type=float, default=0.0, help="weight decay")
     parser.add_argument(
-        "--strength", type=float, default=15.0, help="of the linear model's weights in the n-gram tables at the start"
+        "--strength", type=float, default=12.0, help="of the linear model's weights in the n-gram tables at the start"
     )
     parser.add_argument("--options", type=json.loads, default={}, help="of the model, as JSON, instead of those in OPTIONS")
     parser.add_argument("--name", help="of the run; by default the stage and the seed")
+    parser.add_argument("--last", action="store_true", help="leave no logits: this run teaches no other")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=WORK)
     given = parser.parse_args()
@@ -144,7 +147,7 @@ def main() -> None:
     notes = {"command": shlex.join(["python", "scripts/train_imdb.py", *sys.argv[1:]]), "start": given.start}
     notes |= {"options": given.options, "teachers": given.teachers, "trust": given.trust}
     folder = given.work / (given.name or f"{given.stage}-{given.seed}")
-    train(module, reviews, targets, folder, plan=plan, seed=given.seed, notes=notes)
+    train(module, reviews, targets, folder, plan=plan, seed=given.seed, notes=notes, teach=not given.last)
 
 
 if __name__ == "__main__":

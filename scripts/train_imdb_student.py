@@ -14,6 +14,7 @@ import torch
 from torch import _VF, Tensor, nn
 from train_imdb_data import Reviews
 
+from textlrp.models.convolutional import Convolutional
 from textlrp.models.pooling import pool, token_mask
 from textlrp.models.recurrent import Recurrent
 from textlrp.training.averaging import WeightAverage
@@ -59,7 +60,8 @@ def forward(module: nn.Module, ids: Tensor, lengths: Tensor) -> Tensor:
     """Return the logits, the fast way where there is one."""
     if isinstance(module, Recurrent) and module.arch == "lstm" and not set(module.pooling) - {"max", "mean"}:
         return half_precision_logits(module, ids, lengths)
-    return module(ids, lengths)
+    with torch.autocast("cpu", torch.bfloat16, enabled=isinstance(module, Convolutional)):
+        return module(ids, lengths)
 
 
 def batch(reviews: Reviews, numbers: np.ndarray, plan: Plan) -> tuple[Tensor, Tensor]:
@@ -96,10 +98,11 @@ def train(
     plan: Plan,
     seed: int,
     notes: Mapping[str, Any] | None = None,
+    teach: bool = True,
 ) -> nn.Module:
     """Train on all reviews outside the validation part; return the average of the weights.
 
-    Left in `folder`: history.json (with `notes`), weights.safetensors and, at the end, logits.npy (of all reviews).
+    Left in `folder`: history.json (with `notes`), weights.safetensors and, if it is to `teach`, logits.npy (of all reviews).
     """
     from safetensors.torch import save_file
 
@@ -154,7 +157,8 @@ def train(
             }
             (folder / "history.json").write_text(json.dumps(record, indent=1))
             save_file(average.module.state_dict(), folder / "weights.safetensors")
-    np.save(folder / "logits.npy", predict(average.module, reviews, np.arange(len(reviews)), wider).astype(np.float16))
+    if teach:
+        np.save(folder / "logits.npy", predict(average.module, reviews, np.arange(len(reviews)), wider).astype(np.float16))
     return average.module
 
 

@@ -1,0 +1,109 @@
+"""The recipe of the bundled models runs from the archive to a checkpoint, on an archive as small as can be."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from textlrp.models import checkpoint
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+GOOD, BAD = ["fine", "lovely", "great"], ["dull", "awful", "poor"]
+
+
+def review(random: np.random.Generator, words: list[str]) -> str:
+    return " ".join(random.choice([*words, "the", "film", "is", "a"], size=12))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    random = np.random.default_rng(0)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with tarfile.open(folder / "aclImdb_v1.tar.gz", "w:gz") as archive:
+
+        def add(name: str, text: str) -> None:
+            member = tarfile.TarInfo(f"aclImdb/train/{name}")
+            member.size = len(text.encode())
+            archive.addfile(member, io.BytesIO(text.encode()))
+
+        for kind, words in (("pos", GOOD), ("neg", BAD), ("unsup", GOOD + BAD)):
+            for number in range(40):
+                add(f"{kind}/{number}_5.txt", review(random, words))
+            if kind != "unsup":
+                add(
+                    f"urls_{kind}.txt",
+                    "".join(f"http://www.imdb.com/title/tt{number // 4:07}/usercomments\n" for number in range(40)),
+                )
+    with gzip.open(folder / "glove.imdb.100d.txt.gz", "wt", encoding="utf-8") as lines:
+        for word in [*GOOD, *BAD, "the", "film", "<unk>"]:
+            lines.write(" ".join([word, *(f"{value:.3f}" for value in random.normal(size=100))]) + "\n")
+    return folder
+
+
+@pytest.fixture
+def recipe(data: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    import train_imdb
+    import train_imdb_data
+
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(train_imdb_data, "VALIDATION", 16)
+    monkeypatch.setattr(train_imdb_data, "DATA", data)
+    monkeypatch.setattr(train_imdb_data.prepare, "__kwdefaults__", {"data": data})
+    monkeypatch.setattr(train_imdb_data.word_vectors, "__kwdefaults__", {"data": data, "seed": 0})
+    monkeypatch.setitem(train_imdb.OPTIONS["dense"], "ngram_buckets", 64)
+
+    def run(*arguments: str) -> None:
+        monkeypatch.setattr(sys, "argv", ["train_imdb.py", *arguments])
+        train_imdb.main()
+
+    yield run
+    torch.set_num_threads(threads)
+
+
+def test_teacher_students_and_checkpoint(recipe, data, tmp_path, monkeypatch, capsys):
+    work = tmp_path / "work"
+    recipe("teacher", "--work", str(work))
+    recipe("lstm", "--work", str(work), "--epochs", "3", "--options", '{"units": 8}')
+    recipe("dense", "--work", str(work), "--teachers", "linear", "lstm-0", "--epochs", "3", "--last")
+
+    import train_imdb_data
+
+    reviews = train_imdb_data.prepare(work)
+    assert len(reviews) == 120
+    assert reviews.held_out.sum() >= 16
+    assert not reviews.held_out[reviews.labels < 0].any()
+    assert (work / "lstm-0" / "logits.npy").exists()
+    assert not (work / "dense-0" / "logits.npy").exists()
+    history = json.loads((work / "dense-0" / "history.json").read_text())
+    assert history["history"][-1]["validation_accuracy"] == 1.0
+    assert history["teachers"] == ["linear", "lstm-0"]
+
+    import report_models
+
+    monkeypatch.setattr(report_models, "FIGURES", tmp_path / "figures.json")
+    monkeypatch.setattr(report_models, "ROOT", tmp_path)
+    report_models.export("dense", "imdb-dense", ["dense-0"], work)
+    read = checkpoint.load(tmp_path / "data" / "models" / "imdb-dense")
+    assert read.storage == "int8"
+    assert read.module.ngrams["2"].keys.gt(-1).any()
+    assert "train_imdb.py dense" in read.card
+
+
+def test_films_are_either_held_out_or_not(recipe, data, tmp_path):
+    import train_imdb_data
+
+    _, labels, films = train_imdb_data._read(data / "aclImdb_v1.tar.gz")
+    held = train_imdb_data.prepare(tmp_path / "work").held_out
+    names = np.array(films)
+    assert not set(names[held]) & set(names[~held])
+    assert np.array(labels)[held].min() >= 0
