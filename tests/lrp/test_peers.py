@@ -6,6 +6,7 @@ import sys
 import types
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -146,17 +147,28 @@ def test_captum_loses_the_negative_contributions_of_signed_inputs_under_gamma() 
 # --- zennit ------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def zennit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """zennit, which imports torchvision's ResNet blocks by name: stand-ins will do."""
-    for name in ("torchvision", "torchvision.models", "torchvision.models.resnet"):
-        if name not in sys.modules:
-            monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+@contextmanager
+def stand_ins() -> Iterator[None]:
+    """Let zennit be imported, which imports torchvision's ResNet blocks by name: stand-ins will do."""
+    names = [name for name in ("torchvision", "torchvision.models", "torchvision.models.resnet") if name not in sys.modules]
+    for name in names:
+        sys.modules[name] = types.ModuleType(name)
+    resnet = sys.modules["torchvision.models.resnet"]
     for block in ("Bottleneck", "BasicBlock"):
-        if not hasattr(sys.modules["torchvision.models.resnet"], block):
-            setattr(sys.modules["torchvision.models.resnet"], block, type(block, (torch.nn.Module,), {}))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        if not hasattr(resnet, block):
+            setattr(resnet, block, type(block, (torch.nn.Module,), {}))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name in names:
+            del sys.modules[name]
+
+
+@pytest.fixture
+def zennit() -> Iterator[Any]:
+    with stand_ins():
         found = pytest.importorskip("zennit")
         pytest.importorskip("zennit.rules")
         yield found

@@ -253,6 +253,7 @@ def test_every_layer_says_what_it_took_gave_and_kept() -> None:
         lost = sum(value for key, value in found.ledger.items() if key not in ("words", "padding"))
         torch.testing.assert_close(layer.absorbed, lost)
         torch.testing.assert_close(layer.relevance_out, found.score)
+        torch.testing.assert_close(layer.relevance_in, found.tokens.sum(1))
         torch.testing.assert_close(layer.relevance_out, layer.relevance_in + layer.absorbed)
         torch.testing.assert_close(found.ledger["words"], found.tokens.sum(1))
 
