@@ -137,7 +137,8 @@ def test_bytes_that_are_not_utf8_are_refused_with_their_place() -> None:
 def test_an_empty_text_is_explained_by_its_bias_alone() -> None:
     e = json.loads(ok("explain", "", "--model", "imdb-dense", "--json", "-"))
     assert e["tokens"] == []
-    assert e["ledger"]["bias"] == pytest.approx(e["score"])
+    assert e["ledger"]["words"] == 0
+    assert e["ledger"]["bias"] + e["ledger"]["stabiliser"] == pytest.approx(e["score"])
 
 
 def test_demo_writes_its_page(tmp_path: Path) -> None:
