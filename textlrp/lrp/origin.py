@@ -13,18 +13,26 @@ __all__ = ["pre_activation"]
 
 
 def pre_activation(var: Var) -> torch.Tensor:
-    """Return the argument of the non-linearity that made `var`; a value that none made is its own pre-activation."""
+    """Return the argument of the non-linearity that made `var`; a value that none made is its own pre-activation.
+
+    Minus infinity, which a mask puts before a softmax, counts as 0: what is masked takes part in nothing.
+    """
+    found = _search(var)
+    return found.masked_fill(found.isinf(), 0.0)
+
+
+def _search(var: Var) -> torch.Tensor:
     node = var.node
     if isinstance(node, Passing):
-        return pre_activation(node.inputs[0])
+        return _search(node.inputs[0])
     if isinstance(node, Pointwise) or (node is not None and node.operation == "softmax"):
         return wide(node.inputs[0].value)
     if isinstance(node, Structural):
         if node.operation in COPIES and all(each.value is not None for each in node.inputs):
             with torch.no_grad():
-                results = node.again(pre_activation)
+                results = node.again(_search)
             at = [id(each) for each in node.outputs].index(id(var))
             return [each for each in results if each.is_floating_point()][at]
         if var.gate and node.operation in ("rsub", "sub"):
-            return -pre_activation(node.inputs[0])
+            return -_search(node.inputs[0])
     return wide(var.value)

@@ -216,6 +216,8 @@ def recurrent(tape: Tape, names: Names, func: Callable[..., Any], name: str, arg
             node = Level(name, place, x, parts, mine, sizes, tape, has_biases=has_biases, batch_first=batch_first)
             tape.record(node, out, *end)
             node.outputs[0].needed = True
+            inner = (node.known[0] if level > 0 else None, node.outputs[0] if level < levels - 1 else None)
+            node.inside = tuple(var for var in inner if var is not None)
         ends.append(end)
         x = out
     if levels == 1:

@@ -55,7 +55,7 @@ class Run:
             named = self.layers is not None and node.place
             if named:
                 before = {id(v): (v.c, v.r) for v in node.inputs}
-                out = self._total(node.outputs)
+                out = self._total(tuple(var for var in node.outputs if var not in node.inside))
                 self._absorbed = None
             node.backward(self)
             if named:
@@ -136,7 +136,7 @@ class Run:
             if var.ids:
                 arrived = arrived + out  # an embedding gives all it gets to the words
                 continue
-            if not var.reached:
+            if not var.reached or var in node.inside:
                 continue
             kept = var.c, var.r
             c, r = before[id(var)]

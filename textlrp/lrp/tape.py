@@ -113,6 +113,7 @@ class Node:
     outputs: tuple[Var, ...] = ()
     operation: str = ""
     place: str = ""
+    inside: tuple[Var, ...] = ()  # inputs and outputs that lie within the layer `place`, between two of its nodes
 
     def backward(self, run: Run) -> None:
         """Bring the relevance of the outputs back to the inputs, and book what is absorbed."""
