@@ -11,7 +11,7 @@ from textlrp.lrp.gates import Gate, Split
 from textlrp.lrp.numbers import quotient, sign, stabilise
 from textlrp.lrp.rules import Rule
 
-__all__ = ["Above", "Back", "Cell", "Product", "Tally", "Totals", "shift"]
+__all__ = ["Above", "Back", "Cell", "Product", "Tally", "Totals", "pieces", "shift", "signed"]
 
 Carried = tuple[torch.Tensor | None, torch.Tensor | None]
 
@@ -70,6 +70,25 @@ def shift(first: torch.Tensor, later: torch.Tensor) -> torch.Tensor:
     [[0], [1]]
     """
     return torch.cat([first[None], later[:-1]])
+
+
+def pieces(count: int, each: int) -> list[slice]:
+    """Cut `count` time steps of `each` numbers into pieces that fit the processor's cache.
+
+    >>> pieces(5, 2**15)
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    step = max(1, 2**16 // max(each, 1))
+    return [slice(start, min(start + step, count)) for start in range(0, count, step)]
+
+
+def signed(z: torch.Tensor, epsilon: float) -> torch.Tensor:
+    """Return ε · sign(z), with sign(0) = +1.
+
+    >>> signed(torch.tensor([-2.0, 0.0, 3.0]), 0.5).tolist()
+    [-0.5, 0.5, 0.5]
+    """
+    return torch.full_like(z, epsilon).masked_fill_(z < 0, -epsilon)
 
 
 class Product:
