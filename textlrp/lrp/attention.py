@@ -18,8 +18,8 @@ __all__ = ["Tangent", "softmax"]
 class Tangent(Node):
     """A smooth function y = f(x) by its tangent at x: c_in = Jᵀ c_out; the rest of y, y − J x, is a bias and is booked.
 
-    For the softmax this is AttnLRP's rule R_i = x_i (R_i^out − s_i Σ_j R_j^out) (prop. 3.1). Relevance that gates receive (r) passes
-    unchanged, as through a sigmoid (Arras et al. 2019).
+    For the softmax this is AttnLRP's rule R_i = x_i (R_i^out − s_i Σ_j R_j^out) (prop. 3.1). Relevance that gates receive
+    (r) passes unchanged, as through a sigmoid (Arras et al. 2019).
     """
 
     def __init__(self, func: Callable[..., Any], name: str, x: Var, args: Any, kwargs: Any) -> None:

@@ -15,8 +15,9 @@ class LayerRelevance:
     """The relevance that goes through one layer, text by text, summed over its calls if it is called more than once.
 
     `relevance_out` arrives at its output, `relevance_in` leaves by its input towards the words, `absorbed` stays (biases,
-    stabilisers, initial states…): relevance_out = relevance_in + absorbed. All [B]. In recurrent layers `hidden` and `cell` hold
-    the relevance of h and c at each time step, [levels, B, T] with one level per layer and direction (as in h_n), if `steps` was asked for.
+    stabilisers, initial states…): relevance_out = relevance_in + absorbed. All [B]. In recurrent layers `hidden` and `cell`
+    hold the relevance of h and c at each time step, [levels, B, T] with one level per layer and direction (as in h_n), if
+    `steps` was asked for.
     """
 
     relevance_in: torch.Tensor

@@ -32,7 +32,8 @@ class Cell(NamedTuple):
 
 
 class Above(NamedTuple):
-    """What comes back to h [T, B, P] from above, as c and r, and to c_n: its carry [B, H] and the last step of each text [B]."""
+    """What comes back to h [T, B, P] from above, as c and r, and to c_n: its carry [B, H] and the last step of each "
+    "text [B]."""
 
     c: torch.Tensor | None
     r: torch.Tensor | None
@@ -83,12 +84,12 @@ def pieces(count: int, each: int) -> list[slice]:
 
 
 def signed(z: torch.Tensor, epsilon: float) -> torch.Tensor:
-    """Return ε · sign(z), with sign(0) = +1.
+    """Return ε · sign(z).
 
     >>> signed(torch.tensor([-2.0, 0.0, 3.0]), 0.5).tolist()
     [-0.5, 0.5, 0.5]
     """
-    return torch.full_like(z, epsilon).masked_fill_(z < 0, -epsilon)
+    return torch.copysign(torch.full((), epsilon, dtype=z.dtype, device=z.device), z)  # where z = −0, what it stabilises is 0
 
 
 class Product:

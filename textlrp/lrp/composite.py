@@ -33,10 +33,11 @@ Selector = type | str | Callable[[Layer], bool]
 class Composite:
     """An ordered list of (which layers, rule): the first that matches wins, else `default`.
 
-    A selector is a layer type (`nn.Linear`), a pattern for its name (`"head.*"`), a predicate of a `Layer`, or a tuple of such, all
-    of which must hold. `product` says who takes the relevance of a product of two signals, neither of them a gate: None (it is an
-    error), "half", "first" or "second". `operations` gives rules to operations that have none: a mapping from the name of a torch
-    function to a function `(inputs, output, relevance) -> list of relevances of the inputs`.
+    A selector is a layer type (`nn.Linear`), a pattern for its name (`"head.*"`), a predicate of a `Layer`, or a tuple of
+    such, all of which must hold. `product` says who takes the relevance of a product of two signals, neither of them a
+    gate: None (it is an error), "half", "first" or "second". `operations` gives rules to operations that have none: a
+    mapping from the name of a torch function to a function `(inputs, output, relevance) -> list of relevances of the
+    inputs`.
 
     >>> from torch import nn
     >>> from textlrp import lrp

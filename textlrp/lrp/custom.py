@@ -20,9 +20,9 @@ class Custom(Node):
     """An operation that the built-in tables do not know; it matters only if relevance comes to it.
 
     The composite's `operations` may give its rule: "pass" (all relevance goes to the first activation, element by element),
-    "gradient" (gradient × input, the rest is booked as bias), "stop" (the output counts as a constant: booked as bias), or a function
-    `(inputs, output, relevance) -> relevances of the inputs`, tensors like the activations; what it does not hand on is booked
-    under "rule".
+    "gradient" (gradient × input, the rest is booked as bias), "stop" (the output counts as a constant: booked as bias), or
+    a function `(inputs, output, relevance) -> relevances of the inputs`, tensors like the activations; what it does not
+    hand on is booked under "rule".
     """
 
     def __init__(
@@ -38,8 +38,10 @@ class Custom(Node):
         rule = run.composite.operations.get(self.operation)
         if rule is None or len(self.outputs) != 1:
             raise RelevanceError(
-                f"operation {self.operation!r} in {self.place or 'the model'} has no rule, and relevance came to it; give it one with "
-                f"Composite(..., operations={{{self.operation!r}: rule}}), where rule is 'pass', 'gradient', 'stop' or a function "
+                f"operation {self.operation!r} in {self.place or 'the model'} has no rule, and relevance came to it; "
+                "give it one with "
+                f"Composite(..., operations={{{self.operation!r}: rule}}), where rule is 'pass', 'gradient', 'stop' or "
+                "a function "
                 "(inputs, output, relevance) -> relevances of the inputs"
             )
         out, first = self.outputs[0], self.inputs[0]

@@ -12,6 +12,9 @@ from textlrp.lrp.numbers import wide
 from textlrp.lrp.run import Run
 from textlrp.lrp.tape import Node, Samples, Tape, Var
 
+_BAG = ["input", "weight", "offsets", "max_norm", "norm_type", "scale_grad_by_freq", "mode", "sparse"]
+_BAG += ["per_sample_weights", "include_last_offset", "padding_idx"]
+
 __all__ = ["Bag", "Lookup", "Source"]
 
 
@@ -32,13 +35,15 @@ class Source(Node):
             shared = self.share(relevance, run.ids)
             if shared.shape != run.ids.shape:
                 raise RelevanceError(
-                    f"{self.place}: share_relevance must return the shape of ids {tuple(run.ids.shape)}, not {tuple(shared.shape)}"
+                    f"{self.place}: share_relevance must return the shape of ids {tuple(run.ids.shape)}, not "
+                    f"{tuple(shared.shape)}"
                 )
             words += shared.reshape(-1).to(words.dtype)
             return
         if ids.positions is None or ids.positions.shape != relevance.shape:
             raise RelevanceError(
-                f"the indices of the embedding {self.place!r} are computed from ids, so its relevance cannot be brought back to them; "
+                f"the indices of the embedding {self.place!r} are computed from ids, so its relevance cannot be brought "
+                "back to them; "
                 "give the module that owns it a method share_relevance(relevance, ids) -> [B, T] (sums preserved)"
             )
         words.index_add_(
@@ -143,6 +148,7 @@ def embedding(tape: Tape, names: Any, func: Any, args: tuple[Any, ...], kwargs: 
     var = tape.find(index)
     if var is not None and var.ids:
         weight = kwargs.get("weight", args[1] if len(args) > 1 else None)
+        assert isinstance(index, torch.Tensor)
         place, module = names.layer(weight, "embedding")
         tape.record(Lookup(var, index, place, module), value)
     return value
@@ -159,8 +165,7 @@ def lookup(tape: Tape, names: Any, value: torch.Tensor, weight: torch.Tensor, in
 
 def embedding_bag(tape: Tape, names: Any, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run F.embedding_bag; put it on the tape if its indices come from the ids."""
-    parameters = "input weight offsets max_norm norm_type scale_grad_by_freq mode sparse per_sample_weights include_last_offset padding_idx"
-    given = dict(zip(parameters.split(), args, strict=False)) | kwargs
+    given = dict(zip(_BAG, args, strict=False)) | kwargs
     value = func(*args, **kwargs)
     index = given["input"]
     var = tape.find(index)

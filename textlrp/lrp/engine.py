@@ -41,12 +41,12 @@ def attribute(
 ) -> Attribution:
     """Explain what `module(ids, lengths)` returns: bring the relevance of the target back to each id, by LRP.
 
-    `ids` [B, T]: integers that the model embeds, or floating-point inputs [B, …], whose elements then take the relevance. `lengths`
-    [B]: how many ids of each text are real (None: all; the model is then called without). `target`: "predicted", "margin",
-    "winner", a class index or name (with `classes`), one for each text, `Margin`, `Weights` or `Relevance`. `composite` says which
-    rule each layer gets (default: LRP-ε with ε = 0.001), `gates` who takes the relevance of gated products. `arguments` are
-    further keyword arguments of the model. `layers=False` leaves out the relevance of layers, `steps=True` adds that of h and c in
-    recurrent layers over time.
+    `ids` [B, T]: integers that the model embeds, or floating-point inputs [B, …], whose elements then take the relevance.
+    `lengths` [B]: how many ids of each text are real (None: all; the model is then called without). `target`: "predicted",
+    "margin", "winner", a class index or name (with `classes`), one for each text, `Margin`, `Weights` or `Relevance`.
+    `composite` says which rule each layer gets (default: LRP-ε with ε = 0.001), `gates` who takes the relevance of gated
+    products. `arguments` are further keyword arguments of the model. `layers=False` leaves out the relevance of layers,
+    `steps=True` adds that of h and c in recurrent layers over time.
 
     The model is explained as it behaves in evaluation, and is left as it was: nothing is hooked, patched or written. Raises
     `RelevanceError` where an operation has no rule, `InputError` or `UnknownNameError` for arguments that cannot be.
@@ -83,7 +83,8 @@ def attribute(
         ends = any(isinstance(node, Source) for node in tape.nodes)
         if end is None or end.ids or not (ends or not source.ids):
             raise RelevanceError(
-                "no embedding of the ids was seen on the way to the output; the model must look ids up with nn.Embedding, nn.EmbeddingBag or "
+                "no embedding of the ids was seen on the way to the output; the model must look ids up with "
+                "nn.Embedding, nn.EmbeddingBag or "
                 "weight[ids], in Python code (a scripted or traced part cannot be seen: explain the module it was made from)"
             )
         logits = wide(output.detach())
@@ -126,7 +127,8 @@ def _check(module: Any, ids: Any, lengths: Any) -> None:
     for part in module.modules():
         if isinstance(part, torch.jit.ScriptModule):
             raise RelevanceError(
-                f"{type(module).__name__}: a scripted or traced module cannot be seen into; explain the Python module it was made from"
+                f"{type(module).__name__}: a scripted or traced module cannot be seen into; explain the Python module "
+                "it was made from"
             )
     if not isinstance(ids, torch.Tensor) or ids.dim() < 1 or ids.dtype == torch.bool:
         raise InputError("attribute: ids must be an integer tensor [B, T] (or floating-point inputs [B, …])")

@@ -7,18 +7,10 @@ from typing import Any
 
 import torch
 
+from textlrp.lrp.tables import ALIGNED, POOLING, REDUCING
 from textlrp.lrp.tape import Samples, Var
 
 __all__ = ["aligned", "follow"]
-
-_ALIGNED = frozenset(
-    "add sub rsub neg masked_fill where clone contiguous detach to float double half bfloat16 type type_as cpu cuda"
-    " maximum minimum fmax fmin nan_to_num index_fill cumsum cummax cummin tril triu alias expand expand_as broadcast_to diff".split()
-)
-_REDUCING = frozenset("sum mean nansum nanmean amax amin max min median kthvalue".split())
-_POOLING = frozenset(
-    "max_pool1d max_pool1d_with_indices adaptive_max_pool1d adaptive_max_pool1d_with_indices avg_pool1d adaptive_avg_pool1d".split()
-)
 
 
 def aligned(inputs: Sequence[Var], output: Var) -> Samples:
@@ -38,14 +30,14 @@ def aligned(inputs: Sequence[Var], output: Var) -> Samples:
 
 def follow(name: str, args: Any, kwargs: Any, inputs: Sequence[Var], output: Var) -> Samples | None:
     """Return the texts of the output of a structural operation, or None where only trying it out will tell."""
-    if name in _ALIGNED:
+    if name in ALIGNED:
         return aligned(inputs, output)
     own, rank = inputs[0].samples(), len(inputs[0].shape)
     if own.dim is None:
         return None
-    if name in _REDUCING:
+    if name in REDUCING:
         return _reduced(own, rank, args, kwargs)
-    if name in _POOLING and own.dim == 0 and rank == 3:
+    if name in POOLING and own.dim == 0 and rank == 3:
         return own
     if name == "pad" and own.dim < rank - len(args[1] if len(args) > 1 else kwargs["pad"]) // 2:
         return own
@@ -80,5 +72,5 @@ def _axis(axis: int, rank: int) -> int:
 
 def _pair(args: Any, kwargs: Any) -> tuple[int, int]:
     keys = [key for key in ("dim0", "dim1", "axis0", "axis1") if key in kwargs]
-    one, two = (*args[1:], *(kwargs[key] for key in keys))
-    return one, two
+    both = [*args[1:], *[kwargs[key] for key in keys]]
+    return both[0], both[1]

@@ -17,7 +17,8 @@ Amount = torch.Tensor | float
 
 
 class Split(NamedTuple):
-    """The shares of the gate and of the signal, and what is absorbed, as multiples of the product's relevance; None is nothing."""
+    """The shares of the gate and of the signal, and what is absorbed, as multiples of the product's relevance; None "
+    "is nothing."""
 
     gate: Amount | None
     signal: Amount | None

@@ -1,4 +1,5 @@
-"""Ids on their way to an embedding: where in the batch each index came from, through slices, transposes, packing, arithmetic."""
+"""Ids on their way to an embedding: where in the batch each index came from, through slices, transposes, packing, "
+"arithmetic."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from textlrp.lrp.embedding import lookup
-from textlrp.lrp.structural import COPIES, flatten, swap
+from textlrp.lrp.structural import flatten, swap
+from textlrp.lrp.tables import COPIES, LOGIC
 from textlrp.lrp.tape import Samples, Var
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def follow_ids(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwa
     leaves = [leaf for leaf in flatten(result) if isinstance(leaf, torch.Tensor)]
     if any(leaf.is_floating_point() for leaf in leaves):
         return watch.custom(lambda *_, **__: result, name, args, kwargs, tracked)
-    if not any(leaf.dtype not in (torch.bool,) for leaf in leaves) or name in _LOGIC:
+    if not any(leaf.dtype not in (torch.bool,) for leaf in leaves) or name in LOGIC:
         return result
     moved = _positions(func, name, args, kwargs, tracked, tape, leaves)
     for leaf, positions in zip(leaves, moved, strict=True):
@@ -42,9 +44,6 @@ def follow_ids(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwa
             var.ids, var.positions = True, positions
             tape.put(var)
     return result
-
-
-_LOGIC = frozenset("eq ne lt le gt ge argmax argmin argsort count_nonzero sum any all bincount".split())
 
 
 def _positions(

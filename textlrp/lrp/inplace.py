@@ -1,4 +1,6 @@
-"""In-place operations: x += y, out[:, t] = h, relu_(x)… The tape keeps versions: the old tensor, the new one, and what shares memory."""
+"""In-place operations: x += y, out[:, t] = h, relu_(x)… The tape keeps versions: the old tensor, the new one, and what
+shares memory.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +11,10 @@ import torch
 
 from textlrp.lrp.run import Run
 from textlrp.lrp.structural import Structural, swap
+from textlrp.lrp.tables import ADDING, WRITES
 from textlrp.lrp.tape import Node, Samples, Tape, Var
 
-__all__ = ["WRITES", "write"]
-
-# Writes of one tensor's elements into another; any other in-place function is its out-of-place twin, whose result is written back.
-WRITES = frozenset(
-    "__setitem__ copy_ fill_ zero_ masked_fill_ index_fill_ index_copy_ index_put_ scatter_ masked_scatter_ index_add_ scatter_add_".split()
-)
-_ADDING = frozenset(["index_add_", "scatter_add_"])
+__all__ = ["write"]
 
 
 class Alias(Node):
@@ -106,7 +103,7 @@ def _assign(tape: Tape, func: Callable[..., Any], name: str, target: torch.Tenso
         func(fresh, *rest, **options)
         return fresh
 
-    node = Structural(twin, "add" if name in _ADDING else "slice_scatter", tape, args, kwargs)
+    node = Structural(twin, "add" if name in ADDING else "slice_scatter", tape, args, kwargs)
     node.constants = True
     with torch._C.DisableTorchFunction():
         func(target, *args[1:], **kwargs)

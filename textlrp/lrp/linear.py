@@ -1,8 +1,8 @@
 """Relevance through a linear map of one or more inputs, under any rule: the three kinds of `rules.py` as three short classes.
 
-`prepare` works out what depends on the forward pass alone, for all positions at once. `Share.weigh` turns relevance into messages,
-`Share.back` brings messages to one of the inputs, `Share.book` says what bias, stabiliser and rule took. A recurrent layer prepares
-once, weighs step by step, and brings the messages back to its inputs in one product.
+`prepare` works out what depends on the forward pass alone, for all positions at once. `Share.weigh` turns relevance into
+messages, `Share.back` brings messages to one of the inputs, `Share.book` says what bias, stabiliser and rule took. A
+recurrent layer prepares once, weighs step by step, and brings the messages back to its inputs in one product.
 """
 
 from __future__ import annotations
@@ -109,7 +109,8 @@ class SignedShare(Share):
             if bool((down != 0).any()):
                 more_p, more_n = more_p + linear.apply(down, w_down), more_n + linear.apply(down, w_up)
             p, n = (more_p if p is None else p + more_p), (more_n if n is None else n + more_n)
-        assert p is not None and n is not None
+        assert p is not None
+        assert n is not None
         self.given = rule.factors(p, n, self.bias, z)
         self.factors = self.given[:2]
 

@@ -6,8 +6,9 @@ With R_h = h · q and R_c = c · q_c (Arras et al. 2017), backwards in time, s =
     p_t = k_t · i_t g_t / (z_t + ε s(z_t))                                 g = tanh(z), the map z = W x + U h_{t−1} + b
     q_{t−1} += Uᵀ p_t,    and Wᵀ p_t is the carry of x_t
 
-All gates follow from h, which the forward pass gave: one product, in pieces that fit the processor's cache. As h_t / c_t · c_t / (c_t
-+ ε s) = h_t / (c_t + ε s), even the output gate is not needed, unless ε is too small to keep this quotient exact.
+All gates follow from h, which the forward pass gave: one product, in pieces that fit the processor's cache. As h_t / c_t ·
+c_t / (c_t + ε s) = h_t / (c_t + ε s), even the output gate is not needed, unless ε is too small to keep this quotient
+exact.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from textlrp.lrp.cells import Above, Back, Cell, Tally, pieces, signed, shift
+from textlrp.lrp.cells import Above, Back, Cell, Tally, pieces, shift, signed
 
 __all__ = ["FAINT", "lstm_all"]
 
@@ -44,11 +45,10 @@ def lstm_all(
     states = shift(h0, h)
     c, a, keep, write = (torch.empty_like(states) for _ in range(4))  # c; what q, k and p are multiplied with
     z = torch.empty_like(states)
-    last = c0
+    last, x = c0, x.contiguous()
     for piece in pieces(count, h[0].numel()):
-        gates = functional.linear(x[piece], w, b)
-        flat = gates.flatten(0, 1)
-        flat.addmm_(states[piece].flatten(0, 1), u.t())
+        gates = functional.linear(x[piece].flatten(0, 1), w, b)
+        gates = gates.addmm_(states[piece].flatten(0, 1), u.t()).view(-1, *states.shape[1:-1], w.shape[0])
         gates[..., : 2 * size].sigmoid_()
         i, f, pre = gates[..., :size], gates[..., size : 2 * size], gates[..., 2 * size : 3 * size]
         z[piece] = pre
@@ -75,17 +75,16 @@ def lstm_all(
     if epsilon:  # k_t takes f_{t+1} and the stabiliser at once
         for piece in pieces(count, h[0].numel()):
             ahead = slice(piece.start + 1, min(piece.stop + 1, count))
-            width = ahead.stop - ahead.start
-            now = slice(piece.start, piece.start + width)
-            ratio = c[now] / signed(c[now], epsilon).add_(c[now])
-            keep[now] = keep[ahead].clone().mul_(ratio)
+            span = slice(piece.start, ahead.stop - 1)
+            ratio = c[span] / signed(c[span], epsilon).add_(c[span])
+            keep[span] = keep[ahead].clone().mul_(ratio)
     else:
         keep[:-1] = keep[1:].clone()
     k = _walk(q, a, keep, write, cell.u[2 * size : 3 * size], above, c if epsilon else None, epsilon)
     p = write
     tally = Tally()
     if cell.b is not None:
-        tally.amounts["bias"] = (p @ cell.b[2 * size : 3 * size]).sum(0)
+        tally.amounts["bias"] = p.sum(0) @ cell.b[2 * size : 3 * size]
     if epsilon:
         tally.amounts["stabiliser"] = _stabilised(z, p, c, k, epsilon)
     hidden = (h * q).sum(-1) if steps else None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 
 __all__ = ["ConvMap", "DenseMap", "DiagonalMap", "GeneralMap", "LinearMap"]
 
@@ -67,13 +67,13 @@ class ConvMap(LinearMap):
 
     def apply(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Return the convolution without bias."""
-        return F.conv1d(x, weight, None, self.stride, self.padding, self.dilation, self.groups)
+        return functional.conv1d(x, weight, None, self.stride, self.padding, self.dilation, self.groups)
 
     def transpose(self, q: torch.Tensor, weight: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
         """Return the transposed convolution, in the input's length."""
         reach = (q.shape[-1] - 1) * self.stride - 2 * self.padding + self.dilation * (weight.shape[-1] - 1) + 1
         rest = like.shape[-1] - reach
-        return F.conv_transpose1d(q, weight, None, self.stride, self.padding, rest, self.groups, self.dilation)
+        return functional.conv_transpose1d(q, weight, None, self.stride, self.padding, rest, self.groups, self.dilation)
 
     def fan_in(self, like: torch.Tensor) -> torch.Tensor:
         """Return how many inputs lie under each output's window; fewer at a padded border."""

@@ -1,4 +1,6 @@
-"""The forward pass, watched: every torch function that a model calls goes through here, by name, and one table says what becomes of it."""
+"""The forward pass, watched: every torch function that a model calls goes through here, by name, and one table says what
+becomes of it.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,8 @@ from types import FunctionType
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from textlrp.lrp import attention, embedding, normalise, packing, products, recurrent, weighted
@@ -20,52 +22,15 @@ from textlrp.lrp.inplace import write
 from textlrp.lrp.maps import DenseMap, GeneralMap
 from textlrp.lrp.names import Names
 from textlrp.lrp.numbers import wide
-from textlrp.lrp.pointwise import IDENTITIES, POINTWISE, pointwise
-from textlrp.lrp.structural import COPIES, SELECTIONS, SUMS, flatten, structural
+from textlrp.lrp.pointwise import pointwise
+from textlrp.lrp.structural import flatten, structural
+from textlrp.lrp.tables import ALIASES, CONSTANTS, COPIES, IDENTITIES, POINTWISE, RANDOM, READERS, SELECTIONS, SUMS
 from textlrp.lrp.tape import Tape, Var
 
-__all__ = ["CONSTANTS", "OPERATIONS", "RANDOM", "Watch"]
+__all__ = ["OPERATIONS", "Watch"]
 
 Handler = Callable[["Watch", Callable[..., Any], str, Any, dict[str, Any]], Any]
 
-CONSTANTS = frozenset(
-    "zeros_like ones_like full_like empty_like new_zeros new_ones new_full new_empty new_tensor rand_like randn_like isnan isinf"
-    " requires_grad_ retain_grad detach_ numpy tolist item size dim stride".split()
-)
-RANDOM = frozenset(
-    "rand randn randint randperm rand_like randn_like randint_like bernoulli multinomial normal poisson uniform_ normal_ bernoulli_"
-    " exponential_ random_ geometric_ log_normal_ cauchy_ gumbel_softmax".split()
-)
-_ALIASES = {
-    "__add__": "add",
-    "__radd__": "add",
-    "__sub__": "sub",
-    "__rsub__": "rsub",
-    "subtract": "sub",
-    "__mul__": "mul",
-    "__rmul__": "mul",
-    "multiply": "mul",
-    "__truediv__": "div",
-    "divide": "div",
-    "true_divide": "div",
-    "__rtruediv__": "rdiv",
-    "__matmul__": "matmul",
-    "__neg__": "neg",
-    "negative": "neg",
-    "__pow__": "pow",
-    "__abs__": "abs",
-    "mm": "matmul",
-    "mv": "matmul",
-    "concat": "cat",
-    "concatenate": "cat",
-    "arctan": "atan",
-    "clip": "clamp",
-    "log_sigmoid": "logsigmoid",
-    "__iadd__": "add_",
-    "__isub__": "sub_",
-    "__imul__": "mul_",
-    "__itruediv__": "div_",
-}
 _TRANSPOSES: frozenset[Any] = frozenset({torch.Tensor.T, torch.Tensor.mT, torch.Tensor.H, torch.Tensor.mH})
 
 
@@ -83,7 +48,7 @@ class Watch(TorchFunctionMode):
     def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Handle one call."""
         name = getattr(func, "__name__", "").split(".")[0]
-        name = _ALIASES.get(name, name)
+        name = ALIASES.get(name, name)
         kwargs = kwargs or {}
         tape = self.tape
         if name == "__get__":
@@ -119,7 +84,8 @@ class Watch(TorchFunctionMode):
         if of_ids:
             return follow_ids(self, func, name, args, kwargs, tracked)
         if name in POINTWISE:
-            return pointwise(func, name, tape, args, kwargs)
+            result = pointwise(func, name, tape, args, kwargs)
+            return self.custom(func, name, args, kwargs, tracked) if result is NotImplemented else result
         if name in COPIES or name in SUMS or name in SELECTIONS:
             return structural(func, name, tape, args, kwargs)
         if isinstance(func, FunctionType) and (func.__module__ or "").startswith("torch."):
@@ -176,7 +142,8 @@ class Watch(TorchFunctionMode):
 
 
 def _matmul(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwargs: dict[str, Any]) -> Any:
-    """Run a matrix product: with weights (a rule), with a constant (linear), of two activations (a gate, or a rule for products)."""
+    """Run a matrix product: with weights (a rule), with a constant (linear), of two activations (a gate, or a rule "
+    "for products)."""
     a, b = (*args, *(kwargs[key] for key in ("input", "other", "mat2", "vec2") if key in kwargs))[:2]
     return _two(watch, lambda one, two: func(one, two), name, a, b)
 
@@ -241,7 +208,7 @@ def _dot_product_attention(watch: Watch, func: Callable[..., Any], name: str, ar
             mask = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool, device=q.device).tril()
         if mask is not None:
             scores = scores.masked_fill(~mask, -math.inf) if mask.dtype == torch.bool else scores + mask
-        return torch.matmul(F.softmax(scores, -1), v)
+        return torch.matmul(functional.softmax(scores, -1), v)
 
 
 def _negative(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -250,13 +217,8 @@ def _negative(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwar
     first, second = (args[1], args[0]) if name == "rsub" else (args[0], args[1] if len(args) > 1 else kwargs.get("other"))
     new, gate = watch.tape.find(value), watch.tape.find(second)
     if new is not None:
-        new.gate = (
-            gate is not None
-            and gate.gate
-            and isinstance(first, (int, float))
-            or _all_ones(first, watch.tape)
-            and gate is not None
-            and gate.gate
+        new.gate = (gate is not None and gate.gate and isinstance(first, (int, float))) or (
+            _all_ones(first, watch.tape) and gate is not None and gate.gate
         )
     return value
 
@@ -301,6 +263,3 @@ def _table() -> dict[str, Handler]:
 
 
 OPERATIONS = _table()
-
-#: What reads ids on purpose; any other operation on ids alone only moves them, or computes indices from them.
-READERS = frozenset({"embedding", "embedding_bag", "_pack_padded_sequence", "_pad_packed_sequence"})

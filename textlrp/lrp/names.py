@@ -1,8 +1,8 @@
 """Names of layers: which module of the model is running, found without touching it.
 
-The stack of Python frames says it: each running module has a frame of `nn.Module._call_impl`, whose `self` is the module. Nothing is
-hooked or patched, threads do not see each other, and weights that are computed (weight normalisation, quantised embeddings) or
-shared do not matter. Functional code that holds parameters itself is named by its parameter.
+The stack of Python frames says it: each running module has a frame of `nn.Module._call_impl`, whose `self` is the module.
+Nothing is hooked or patched, threads do not see each other, and weights that are computed (weight normalisation, quantised
+embeddings) or shared do not matter. Functional code that holds parameters itself is named by its parameter.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Normalising layers: batch normalisation is a fixed linear map; layer and RMS normalisation divide by a number taken as fixed.
 
-LayerNorm: y = (x − mean x) / σ · w + b; σ counts as a constant (the identity rule of Achtibat et al. 2024, prop. 3.4), the rest is
-linear and conserves; b is booked. The same for RMSNorm without the mean. BatchNorm1d: the running statistics; the shift is booked.
+LayerNorm: y = (x − mean x) / σ · w + b; σ counts as a constant (the identity rule of Achtibat et al. 2024, prop. 3.4), the
+rest is linear and conserves; b is booked. The same for RMSNorm without the mean. BatchNorm1d: the running statistics; the
+shift is booked.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ def sign(z: torch.Tensor) -> torch.Tensor:
     >>> sign(torch.tensor([-2.0, 0.0, 3.0])).tolist()
     [-1.0, 1.0, 1.0]
     """
-    return torch.ones_like(z).masked_fill_(z < 0, -1.0)
+    return torch.copysign(torch.ones((), dtype=z.dtype, device=z.device), z + 0.0)  # −0 + 0 = 0
 
 
 def stabilise(z: torch.Tensor, epsilon: float) -> torch.Tensor:
@@ -24,7 +24,7 @@ def stabilise(z: torch.Tensor, epsilon: float) -> torch.Tensor:
     """
     if epsilon == 0:
         return z
-    return z + sign(z).mul_(epsilon)
+    return z + torch.copysign(torch.full((), epsilon, dtype=z.dtype, device=z.device), z + 0.0)
 
 
 def quotient(numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor:

@@ -6,7 +6,8 @@ import torch
 
 from textlrp.lrp.numbers import wide
 from textlrp.lrp.pointwise import Passing, Pointwise
-from textlrp.lrp.structural import COPIES, Structural
+from textlrp.lrp.structural import Structural
+from textlrp.lrp.tables import COPIES
 from textlrp.lrp.tape import Var
 
 __all__ = ["pre_activation"]

@@ -9,7 +9,7 @@ import torch
 from textlrp.lrp.run import Run
 from textlrp.lrp.tape import Node, Samples, Tape, Var
 
-__all__ = ["pack", "pad", "pad_packed_sequence", "pack_padded_sequence"]
+__all__ = ["pack", "pack_padded_sequence", "pad", "pad_packed_sequence"]
 
 pack = torch._VF._pack_padded_sequence  # type: ignore[attr-defined]
 pad = torch._VF._pad_packed_sequence  # type: ignore[attr-defined]
@@ -35,7 +35,7 @@ class Pack(Node):
         """Pack the numbers of the texts as well."""
         x = self.inputs[0]
         numbers = x.samples().spread(x.shape, x.value.device)
-        thin = numbers[(..., *([0] * (numbers.dim() - 2)))]
+        thin = numbers.flatten(2)[..., 0] if numbers.dim() > 2 else numbers
         return Samples(0, pack(thin.contiguous(), self.lengths, self.batch_first)[0])
 
 

@@ -1,30 +1,24 @@
 """Pointwise non-linearities: relevance passes through unchanged, but for what the function makes of nothing.
 
-For f(0) = 0, R_in = R_out, so c_in = c_out · f(x) / x. Otherwise f(0) is a bias: c_in = c_out · (f(x) − f(0)) / x, and c_out · f(0) is
-booked. Where x is (nearly) 0 the quotient is the slope f'(0).
+For f(0) = 0, R_in = R_out, so c_in = c_out · f(x) / x. Otherwise f(0) is a bias: c_in = c_out · (f(x) − f(0)) / x, and
+c_out · f(0) is booked. Where x is (nearly) 0 the quotient is the slope f'(0).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from textlrp.errors import RelevanceError
 from textlrp.lrp.numbers import wide
 from textlrp.lrp.run import Run
+from textlrp.lrp.tables import GATING
 from textlrp.lrp.tape import Node, Tape, Var
 
-__all__ = ["GATING", "IDENTITIES", "POINTWISE", "Passing", "Pointwise", "pointwise"]
-
-# The functions of one tensor that relevance passes. Parameters of the function (slopes, bounds) may follow.
-POINTWISE = frozenset(
-    "relu relu6 leaky_relu rrelu prelu elu selu celu gelu silu mish tanh hardtanh hardswish softsign tanhshrink softshrink hardshrink"
-    " threshold sigmoid hardsigmoid logsigmoid softplus exp expm1 log1p sin sinh asinh atan erf abs square clamp clamp_min"
-    " clamp_max sqrt pow".split()
-)
-GATING = frozenset("sigmoid hardsigmoid".split())  # what makes a gate; softmax is at home in attention.py
-IDENTITIES = frozenset("dropout alpha_dropout feature_dropout feature_alpha_dropout dropout1d native_dropout".split())
+__all__ = ["Passing", "Pointwise", "pointwise"]
 
 
 class Passing(Node):
@@ -63,6 +57,11 @@ class Pointwise(Node):
             start = self.func(origin, *self.args, **self.kwargs)
             slope = torch.autograd.grad(start.sum(), origin)[0].item() if start.requires_grad else 0.0
         rest = start.detach()
+        if not bool(rest.isfinite()):
+            raise RelevanceError(
+                f"{self.operation!r} has no value at 0, so its relevance cannot be passed; give it a rule of its own"
+            )
+        slope = slope if math.isfinite(slope) else 0.0
         if bool(rest == 0):
             near = x.abs() < torch.finfo(x.dtype).tiny * 1e4
             return c * torch.where(near, slope, y / x.masked_fill(near, 1.0))
@@ -95,6 +94,8 @@ def pointwise(func: Callable[..., Any], name: str, tape: Tape, args: Any, kwargs
     ):
         args = tuple(each for place, each in enumerate(args) if not isinstance(each, bool))
     x = tape.find(args[0])
+    if x is None:
+        return NotImplemented
     value = func(*args, **kwargs)
     if x is not None and not x.ids:
         tape.record(Pointwise(func, name, x, args[1:], kwargs), value, gate=name in GATING)

@@ -45,12 +45,14 @@ def _make() -> dict[str, Preset]:
         ),
         Preset(
             "gamma",
-            "LRP-γ with γ = 0.25 everywhere: favours what agrees with the output; fewer, clearer words, less weight on contradictions",
+            "LRP-γ with γ = 0.25 everywhere: favours what agrees with the output; fewer, clearer words, less weight on "
+            "contradictions",
             Composite(default=Gamma(0.25)),
         ),
         Preset(
             "alpha-beta",
-            "LRP-αβ with α = 2, β = 1 everywhere: evidence for and against kept apart; for ReLU networks, not for recurrent ones",
+            "LRP-αβ with α = 2, β = 1 everywhere: evidence for and against kept apart; for ReLU networks, not for "
+            "recurrent ones",
             Composite(default=AlphaBeta(2.0, 1.0)),
         ),
         Preset(
@@ -60,17 +62,20 @@ def _make() -> dict[str, Preset]:
         ),
         Preset(
             "epsilon-gamma",
-            "γ = 0.25 in the lower half of the layers, ε = 0.001 above: for deep networks, where ε alone is noisy near the words",
+            "γ = 0.25 in the lower half of the layers, ε = 0.001 above: for deep networks, where ε alone is noisy near "
+            "the words",
             Composite([(_lower_half, Gamma(0.25))], default=Epsilon(1e-3)),
         ),
         Preset(
             "epsilon-flat",
-            "flat at the layer that reads the words (if it is not recurrent), ε = 0.001 above: where in the text, rather than which word",
+            "flat at the layer that reads the words (if it is not recurrent), ε = 0.001 above: where in the text, "
+            "rather than which word",
             Composite([(_reads_words, Flat())], default=Epsilon(1e-3)),
         ),
         Preset(
             "epsilon-w-square",
-            "w² at the layer that reads the words (if it is not recurrent), ε = 0.001 above: what that layer listens to, whatever was said",
+            "w² at the layer that reads the words (if it is not recurrent), ε = 0.001 above: what that layer listens "
+            "to, whatever was said",
             Composite([(_reads_words, WSquare())], default=Epsilon(1e-3)),
         ),
     )

@@ -1,7 +1,8 @@
 """Products: an activation times a constant, a gate times a signal, two signals; element by element or as matrices.
 
-A constant factor is a weight: linear. A divisor counts as a constant (the identity rule of Achtibat et al. 2024). Of a gate and a signal, the gate rule says who takes what. Two signals need a rule from the
-composite (`product="half"`: the uniform rule of Achtibat et al. 2024). Matrix products go term by term: z_ij = Σ_k a_ik b_kj.
+A constant factor is a weight: linear. A divisor counts as a constant (the identity rule of Achtibat et al. 2024). Of a gate and
+a signal, the gate rule says who takes what. Two signals need a rule from the composite (`product="half"`: the uniform rule of
+Achtibat et al. 2024). Matrix products go term by term: z_ij = Σ_k a_ik b_kj.
 """
 
 from __future__ import annotations
@@ -52,8 +53,10 @@ def shares(node: Node, run: Run) -> tuple[int, Gate | Split]:
         return (0 if a.gate else 1), run.gate
     if run.composite.product is None:
         raise RelevanceError(
-            f"{node.operation!r} in {node.place or 'the model'} multiplies two signals, neither of them a gate (a sigmoid, a softmax, 1 − gate), "
-            "and LRP does not say which takes the relevance; choose with Composite(..., product='half') (each half, as AttnLRP does), "
+            f"{node.operation!r} in {node.place or 'the model'} multiplies two signals, neither of them a gate (a "
+            "sigmoid, a softmax, 1 − gate), "
+            "and LRP does not say which takes the relevance; choose with Composite(..., product='half') (each half, as "
+            "AttnLRP does), "
             "'first' or 'second'"
         )
     return 0, _SHARES[run.composite.product]
@@ -99,7 +102,8 @@ class Multiplied(Node):
 
 
 class Bilinear(Node):
-    """z = f(a, b), linear in each of two activations: matmul, bmm, einsum…; `uniform` halves it whatever the gate rule (AttnLRP)."""
+    """z = f(a, b), linear in each of two activations: matmul, bmm, einsum…; `uniform` halves it whatever the gate "
+    "rule (AttnLRP)."""
 
     def __init__(
         self,
@@ -145,8 +149,9 @@ class Bilinear(Node):
         pre = pre_activation(a).unsqueeze(-1), pre_activation(b).unsqueeze(-3)
         split = rule.split(pre[at], pre[1 - at], run.composite.default.epsilon)
         mine, other = (split.gate, split.signal) if at == 0 else (split.signal, split.gate)
-        a.add(r=(relevance * mine).sum(-1).sum_to_size(a.shape))
-        b.add(r=(relevance * other).sum(-3).sum_to_size(b.shape))
+        for var, share, axis in ((a, mine, -1), (b, other, -3)):
+            if share is not None:
+                var.add(r=(relevance * share).sum(axis).sum_to_size(var.shape))
         if split.stabiliser is not None:
             run.book("stabiliser", z, (relevance * split.stabiliser).sum(-2))
 

@@ -112,7 +112,8 @@ class Level(Ruled):
         rule = run.rule(self.layer())
         if isinstance(rule, ZBox):
             raise RelevanceError(
-                f"{self.place}: the z-box rule needs bounds of every input, and those of the state are unknown; use another rule"
+                f"{self.place}: the z-box rule needs bounds of every input, and those of the state are unknown; use "
+                "another rule"
             )
         above, h = self._above(run, d, order)
         states = [self._value(place)[d] for place in range(1, len(self.given))]
@@ -181,9 +182,9 @@ class Level(Ruled):
 
 def _cell(weights: tuple[torch.Tensor, ...], *, has_biases: bool) -> Cell:
     parts = [wide(each.detach()) for each in weights]
-    biases = (parts[2], parts[3]) if has_biases else (None, None)
+    b_ih, b_hh = (parts[2], parts[3]) if has_biases else (None, None)
     rest = parts[4:] if has_biases else parts[2:]
-    return Cell(parts[0], parts[1], *biases, rest[0] if rest else None)
+    return Cell(parts[0], parts[1], b_ih, b_hh, rest[0] if rest else None)
 
 
 def recurrent(tape: Tape, names: Names, func: Callable[..., Any], name: str, args: tuple[Any, ...]) -> Any:

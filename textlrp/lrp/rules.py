@@ -1,9 +1,9 @@
 """The rules: how the relevance of a linear map's outputs is shared among its inputs.
 
-A map has outputs z_j = Σ_i a_ij + b_j with contributions a_ij = x_i w_ji. Write a⁺ and a⁻ for the positive and negative part of a
-contribution (right for signed inputs: a⁺ = x⁺w⁺ + x⁻w⁻), p_j = Σ_i a⁺_ij and n_j = Σ_i a⁻_ij. Each rule is one of three kinds, by
-what it needs: `Plain` shares by a_ij, `Signed` weighs a⁺ and a⁻ differently, `Free` shares without regard to the activations, or
-not in proportion to them.
+A map has outputs z_j = Σ_i a_ij + b_j with contributions a_ij = x_i w_ji. Write a⁺ and a⁻ for the positive and negative
+part of a contribution (right for signed inputs: a⁺ = x⁺w⁺ + x⁻w⁻), p_j = Σ_i a⁺_ij and n_j = Σ_i a⁻_ij. Each rule is one of
+three kinds, by what it needs: `Plain` shares by a_ij, `Signed` weighs a⁺ and a⁻ differently, `Free` shares without regard
+to the activations, or not in proportion to them.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ class Run:
 
     def note_steps(self, node: Node, hidden: list[Any], cell: list[Any], orders: list[Any]) -> None:
         """Keep the relevance of h and c over time, [levels, B, T], in the order of the texts and of their words."""
-        found = []
+        found: list[torch.Tensor | None] = []
         for parts in (hidden, cell):
             if parts[0] is None:
                 found.append(None)

@@ -1,4 +1,6 @@
-"""The order in which a recurrent layer reads: padded or packed, either batch order, forwards or backwards, always as [T, B, …] here."""
+"""The order in which a recurrent layer reads: padded or packed, either batch order, forwards or backwards, always as [T, B,
+…] here.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +52,7 @@ class Order:
     def back(self, data: torch.Tensor) -> torch.Tensor:
         """Return [T, B, …] in the order of the data."""
         if self.sizes is not None:
+            assert self.lengths is not None
             data = data if self.flip is None else self._flipped(data)
             return pack(data, self.lengths, False)[0]
         data = data.flip(0) if self.reverse else data

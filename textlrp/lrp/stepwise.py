@@ -1,14 +1,14 @@
 """LSTM, GRU and RNN under any rule and any gate rule, step by step backwards in time, in relevance proper.
 
-What depends on the forward pass alone (gates, denominators, shares) is worked out for all steps at once. Only the relevance of h and
-c walks through time. The equations are those of Arras et al. 2019; the GRU's are in the same manner, each product and each sum for
-itself.
+What depends on the forward pass alone (gates, denominators, shares) is worked out for all steps at once. Only the relevance
+of h and c walks through time. The equations are those of Arras et al. 2019; the GRU's are in the same manner, each product
+and each sum for itself.
 """
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 
 from textlrp.lrp.cells import Above, Back, Cell, Product, Tally, Totals, shift
 from textlrp.lrp.gates import Gate
@@ -76,7 +76,7 @@ def lstm(
 ) -> Back:
     """Bring relevance back through an LSTM: x [T, B, E], h [T, B, P], h_0 [B, P], c_0 [B, H]."""
     tally, size, before = Tally(), c0.shape[-1], shift(h0, h)
-    z = F.linear(x, cell.w, cell.b) + before @ cell.u.t()
+    z = functional.linear(x, cell.w, cell.b) + before @ cell.u.t()
     z_i, z_f, z_g, z_o = z.split(size, -1)
     i, f, g, o = z_i.sigmoid(), z_f.sigmoid(), z_g.tanh(), z_o.sigmoid()
     states = [c0]
@@ -84,7 +84,7 @@ def lstm(
         states.append(f[t] * states[-1] + i[t] * g[t])
     c, c_before = torch.stack(states[1:]), torch.stack(states[:-1])
     m = o * c.tanh()
-    out, keep, write = (Product(gate, *pair, rule, tally) for pair in ((z_o, c), (z_f, c_before), (z_i, z_g)))
+    out, keep, write = (Product(gate, g, s, rule, tally) for g, s in ((z_o, c), (z_f, c_before), (z_i, z_g)))
     total = Totals(f * c_before, i * g, c, rule, tally)
     rows, pre = (slice(0, 4 * size), z) if gate.reaches_gates else (slice(2 * size, 3 * size), z_g)
     joint = Walk.joint(rule, cell, rows, x, before, pre, tally)
@@ -128,7 +128,7 @@ def gru(
 ) -> Back:
     """Bring relevance back through a GRU: n = tanh(W x + b + r ⊙ m), m = U h_{t−1} + b', h = (1 − z) ⊙ n + z ⊙ h_{t−1}."""
     tally, size, before = Tally(), h0.shape[-1], shift(h0, h)
-    from_x, from_h = F.linear(x, cell.w, cell.b_ih), F.linear(before, cell.u, cell.b_hh)
+    from_x, from_h = functional.linear(x, cell.w, cell.b_ih), functional.linear(before, cell.u, cell.b_hh)
     gated = slice(0, 2 * size)
     z_gates = from_x[..., gated] + from_h[..., gated]
     z_r, z_z = z_gates.split(size, -1)
@@ -137,7 +137,7 @@ def gru(
     z_n = from_x[..., 2 * size :] + v
     n = z_n.tanh()
     total = Totals((1 - z) * n, z * before, h, rule, tally)
-    new, keep, inner = (Product(gate, *pair, rule, tally) for pair in ((-z_z, z_n), (z_z, before), (z_r, m)))
+    new, keep, inner = (Product(gate, g, s, rule, tally) for g, s in ((-z_z, z_n), (z_z, before), (z_r, m)))
     own = slice(2 * size, 3 * size)
     bias_x, bias_h = (None if each is None else each[own] for each in (cell.b_ih, cell.b_hh))
     words = DenseMap(cell.w[own], None), x
@@ -155,7 +155,9 @@ def gru(
         g_r, r_m = inner(outer.relevance(r_n, t), t)
         r_h = r_h + state.relevance(r_m, t)
         if joint is not None:
-            assert g_new is not None and g_keep is not None and g_r is not None
+            assert g_new is not None
+            assert g_keep is not None
+            assert g_r is not None
             r_h = r_h + joint.relevance(torch.cat([g_r, g_new + g_keep], -1), t)
     state.finish()
     c_x, r_x = outer.finish()
@@ -183,7 +185,7 @@ def rnn(
 ) -> Back:
     """Bring relevance back through h = f(W x + U h_{t−1} + b); f passes it."""
     tally, before = Tally(), shift(h0, h)
-    z = F.linear(x, cell.w, cell.b) + before @ cell.u.t()
+    z = functional.linear(x, cell.w, cell.b) + before @ cell.u.t()
     joint = Walk.joint(rule, cell, slice(0, h0.shape[-1]), x, before, z, tally)
     arriving, hidden = _arriving(above, h), torch.zeros_like(h)
     back_h = torch.zeros_like(h0)

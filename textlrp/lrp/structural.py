@@ -1,7 +1,7 @@
 """Operations that need no rule: copies, sums and selections, which a gradient carries back and conserves.
 
-One node does them all. It runs the operation again, on zeros where it is linear, and asks autograd for the transposed map. What a
-constant addend contributes is the result for zero input, and is booked as bias.
+One node does them all. It runs the operation again, on zeros where it is linear, and asks autograd for the transposed map.
+What a constant addend contributes is the result for zero input, and is booked as bias.
 """
 
 from __future__ import annotations
@@ -13,30 +13,12 @@ import torch
 
 from textlrp.lrp.follow import follow
 from textlrp.lrp.numbers import wide
+from textlrp.lrp.quick import QUICK
 from textlrp.lrp.run import Run
+from textlrp.lrp.tables import COPIES, FILLING, SELECTIONS
 from textlrp.lrp.tape import Node, Samples, Tape, Var
 
-__all__ = ["COPIES", "SELECTIONS", "SUMS", "Structural", "flatten", "structural", "swap"]
-
-# Each output element is a copy of one input element, or a constant.
-COPIES = frozenset(
-    "__getitem__ _pack_padded_sequence _pad_packed_sequence alias atleast_2d atleast_3d broadcast_to cat chunk clone"
-    " contiguous detach diagonal double expand expand_as flatten flip float gather half bfloat16 hstack index_fill index_put"
-    " index_select masked_fill masked_scatter masked_select movedim moveaxis narrow pad permute ravel repeat repeat_interleave"
-    " reshape reshape_as roll scatter select slice_scatter select_scatter split split_with_sizes squeeze stack swapaxes swapdims t"
-    " take_along_dim tensor_split tile to transpose tril triu type type_as unbind unflatten unfold unsqueeze view view_as vstack"
-    " where zero_pad2d cpu cuda dropout1d".split()
-)
-# Each output is a fixed linear combination of inputs, plus constants.
-SUMS = frozenset(
-    "add sub rsub neg sum mean cumsum avg_pool1d adaptive_avg_pool1d index_add scatter_add nansum nanmean diff trace".split()
-)
-# Each output is one of the inputs, chosen by their values.
-SELECTIONS = frozenset(
-    "amax amin max min max_pool1d max_pool1d_with_indices adaptive_max_pool1d adaptive_max_pool1d_with_indices median kthvalue"
-    " topk sort maximum minimum fmax fmin cummax cummin nan_to_num aminmax".split()
-)
-_CONSTANT = frozenset("add sub rsub masked_fill where pad index_fill _pad_packed_sequence maximum minimum fmax fmin".split())
+__all__ = ["Structural", "flatten", "structural", "swap"]
 
 
 def flatten(result: Any) -> list[Any]:
@@ -67,7 +49,7 @@ class Structural(Node):
 
     def __init__(self, func: Callable[..., Any], name: str, tape: Tape, args: Any, kwargs: Any) -> None:
         found: dict[int, Var] = {}
-        constants = name in _CONSTANT
+        constants = name in FILLING
 
         def change(leaf: Any) -> Any:
             nonlocal constants
@@ -99,11 +81,15 @@ class Structural(Node):
 
     def backward(self, run: Run) -> None:
         """Carry relevance back as a gradient, c everywhere and r where elements are only copied."""
+        if self._quickly(run):
+            return
         selecting = self.operation in SELECTIONS
         copying = self.operation in COPIES
         leaves = {
             id(var): (
-                wide(var.value).detach() if selecting else torch.zeros(var.shape, dtype=run.dtype, device=var.value.device)
+                wide(var.value).detach()
+                if selecting
+                else torch.zeros((), dtype=run.dtype, device=var.value.device).expand(var.shape).detach()
             )
             for var in self.inputs
         }
@@ -124,6 +110,23 @@ class Structural(Node):
             self._back(list(leaves.values()), [(result, out.r) for out, result in pairs if out.r is not None], "r")
         if self.constants:
             self._book_constants(run, carries, copying=copying, selecting=selecting)
+
+    def _quickly(self, run: Run) -> bool:
+        """Use the hand-made transpose, where there is one and a single input comes first."""
+        back = QUICK.get(self.operation)
+        if back is None or len(self.inputs) != 1 or self.args[0] is not self.inputs[0]:
+            return False
+        (x,), y = self.inputs, self.outputs[0]
+        copying = self.operation in COPIES
+        if copying and y.r is not None and self.constants:
+            return False
+        c = y.c if copying else run.carry(y)
+        found = None if c is None else back(run, x, y, self.args[1:], self.kwargs, c)
+        if found is NotImplemented:
+            y.c, y.r = c, y.r if copying else None
+            return False
+        x.add(found, None if y.r is None or not copying else back(run, x, y, self.args[1:], self.kwargs, y.r))
+        return True
 
     def _back(self, leaves: list[torch.Tensor], pairs: list[tuple[torch.Tensor, torch.Tensor]], part: str) -> None:
         pairs = [(result, c.to(result.dtype)) for result, c in pairs if result.requires_grad]
@@ -174,10 +177,10 @@ class Structural(Node):
             result = flatten(self.func(*swap(self.args, change), **swap(self.kwargs, change)))
             return [leaf for leaf in result if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()][at]
 
-        found = numbers(lambda var: var.samples().spread(var.shape, var.value.device).double())
+        texts = numbers(lambda var: var.samples().spread(var.shape, var.value.device).double())
         if adding:  # a sum of one text's numbers, divided by how many there were
-            found = (found / numbers(lambda var: torch.ones(var.shape, dtype=torch.float64, device=var.value.device))).round()
-        return Samples.compress(found)
+            texts = (texts / numbers(lambda var: torch.ones(var.shape, dtype=torch.float64, device=var.value.device))).round()
+        return Samples.compress(texts)
 
 
 def structural(func: Callable[..., Any], name: str, tape: Tape, args: Any, kwargs: Any) -> Any:

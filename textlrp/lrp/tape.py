@@ -21,7 +21,8 @@ __all__ = ["Node", "Samples", "Tape", "Var"]
 
 @dataclass(frozen=True)
 class Samples:
-    """Which text of the batch each element of a tensor belongs to: it is told by the coordinate along one axis, or element by element.
+    """Which text of the batch each element of a tensor belongs to: it is told by the coordinate along one axis, or element
+    by element.
 
     With `dim`, `index` is a vector along that axis (None: 0, 1, 2, …); without `dim`, `index` has the shape of the tensor.
     """

@@ -1,0 +1,126 @@
+"""The tables of operations, by name: what relevance does at each. Whatever is in none of them needs a rule, or is an error.
+
+Layers and operations with a function of their own (linear, lstm, softmax, mul…) are in the table `OPERATIONS` of mode.py.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ADDING",
+    "ALIASES",
+    "ALIGNED",
+    "CONSTANTS",
+    "COPIES",
+    "FILLING",
+    "GATING",
+    "IDENTITIES",
+    "LOGIC",
+    "POINTWISE",
+    "POOLING",
+    "RANDOM",
+    "READERS",
+    "REDUCING",
+    "SELECTIONS",
+    "SUMS",
+    "WRITES",
+]
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Each output element is a copy of one input element, or a constant: relevance moves along.
+COPIES = _names("""
+    __getitem__ _pack_padded_sequence _pad_packed_sequence alias atleast_2d atleast_3d bfloat16 broadcast_to cat chunk
+    clone contiguous cpu cuda detach diagonal double expand expand_as flatten flip float gather half hstack index_fill
+    index_put index_select masked_fill masked_scatter masked_select moveaxis movedim narrow pad permute ravel repeat
+    repeat_interleave reshape reshape_as roll scatter select select_scatter slice_scatter split split_with_sizes squeeze
+    stack swapaxes swapdims t take_along_dim tensor_split tile to transpose tril triu type type_as unbind unflatten
+    unfold unsqueeze view view_as vstack where
+""")
+# Each output is a fixed linear combination of inputs, plus constants: relevance in proportion to the summands.
+SUMS = _names("""
+    adaptive_avg_pool1d add avg_pool1d cumsum diff index_add mean nanmean nansum neg rsub scatter_add sub sum trace
+""")
+# Each output is one of the inputs, chosen by their values: the winner takes all.
+SELECTIONS = _names("""
+    adaptive_max_pool1d adaptive_max_pool1d_with_indices amax amin aminmax cummax cummin fmax fmin kthvalue max
+    max_pool1d max_pool1d_with_indices maximum median min minimum nan_to_num sort topk
+""")
+# Functions of each element by itself; parameters (slopes, bounds) may follow: relevance passes.
+POINTWISE = _names("""
+    abs asinh atan celu clamp clamp_max clamp_min elu erf exp expm1 gelu hardshrink hardsigmoid hardswish hardtanh
+    leaky_relu log1p logsigmoid mish pow prelu relu relu6 rrelu selu sigmoid silu sin sinh softplus softshrink softsign
+    sqrt square tanh tanhshrink threshold
+""")
+# Those that make gates; so do softmax, and 1 − gate.
+GATING = _names("hardsigmoid sigmoid")
+# In evaluation, these do nothing.
+IDENTITIES = _names("alpha_dropout dropout dropout1d feature_alpha_dropout feature_dropout native_dropout")
+# What these make of an activation is a constant, or no tensor.
+CONSTANTS = _names("""
+    detach_ dim empty_like full_like isinf isnan item new_empty new_full new_ones new_tensor new_zeros numpy ones_like
+    rand_like randn_like requires_grad_ retain_grad size stride tolist zeros_like
+""")
+# These draw random numbers, whose state is restored afterwards.
+RANDOM = _names("""
+    bernoulli bernoulli_ cauchy_ exponential_ geometric_ gumbel_softmax log_normal_ multinomial normal normal_ poisson
+    rand rand_like randint randint_like randn randn_like random_ randperm uniform_
+""")
+# In-place writes of one tensor's elements into another; any other in-place function is its out-of-place twin, written back.
+WRITES = _names("""
+    __setitem__ copy_ fill_ index_add_ index_copy_ index_fill_ index_put_ masked_fill_ masked_scatter_ scatter_
+    scatter_add_ zero_
+""")
+ADDING = _names("index_add_ scatter_add_")  # those that add to what is there
+# These read ids on purpose; any other operation on ids alone only moves them, or computes indices from them.
+READERS = _names("_pack_padded_sequence _pad_packed_sequence embedding embedding_bag")
+# What these make of ids is no index.
+LOGIC = _names("all any argmax argmin argsort bincount count_nonzero eq ge gt le lt ne sum")
+# These may put constants among the activations that are not tensors.
+FILLING = _names("_pad_packed_sequence add fmax fmin index_fill masked_fill maximum minimum pad rsub sub where")
+# The axis of the texts: these leave it (but for broadcasting), take axes away, or work along the last axis.
+ALIGNED = _names("""
+    add alias bfloat16 broadcast_to clone contiguous cpu cuda cummax cummin cumsum detach diff double expand expand_as
+    float fmax fmin half index_fill masked_fill maximum minimum nan_to_num neg rsub sub to tril triu type type_as where
+""")
+REDUCING = _names("amax amin kthvalue max mean median min nanmean nansum sum")
+POOLING = _names("""
+    adaptive_avg_pool1d adaptive_max_pool1d adaptive_max_pool1d_with_indices avg_pool1d max_pool1d
+    max_pool1d_with_indices
+""")
+# Different names of one operation.
+ALIASES = dict(
+    pair.split("=")
+    for pair in [
+        "__abs__=abs",
+        "__add__=add",
+        "__iadd__=add_",
+        "__imul__=mul_",
+        "__isub__=sub_",
+        "__itruediv__=div_",
+        "__matmul__=matmul",
+        "__mul__=mul",
+        "__neg__=neg",
+        "__pow__=pow",
+        "__radd__=add",
+        "__rmul__=mul",
+        "__rsub__=rsub",
+        "__rtruediv__=rdiv",
+        "__sub__=sub",
+        "__truediv__=div",
+        "arctan=atan",
+        "clip=clamp",
+        "concat=cat",
+        "concatenate=cat",
+        "divide=div",
+        "log_sigmoid=logsigmoid",
+        "mm=matmul",
+        "multiply=mul",
+        "mv=matmul",
+        "negative=neg",
+        "subtract=sub",
+        "true_divide=div",
+    ]
+)
