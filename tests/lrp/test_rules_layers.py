@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from tests.lrp.oracles import affine, pooling
+from tests.lrp.oracles import affine, gates, pooling
 from tests.lrp.oracles.affine import Rule
 from tests.lrp.oracles.attention import Attention, softmax, softmax_relevance
 from tests.lrp.oracles.compare import Reader, assert_close, assert_closed, assert_ledger, explain
@@ -229,7 +229,10 @@ def test_multi_head_attention_is_attn_lrp(seed: int, heads: int) -> None:
 
 
 @pytest.mark.parametrize("by_matmul", [False, True])
-def test_attention_pooling_gives_all_to_the_values_under_the_all_rule(by_matmul: bool) -> None:
+@pytest.mark.parametrize("gate_rule", gates.NAMES)
+def test_attention_pooling(gate_rule: str, by_matmul: bool) -> None:
+    """The weights are gates: their pre-activations are the scores, to which what they receive passes unchanged."""
+
     def run(inner: torch.nn.Module, x: Tensor, lengths: Tensor) -> Tensor:
         scores = inner(x).squeeze(-1).masked_fill(torch.arange(TIME) >= lengths[:, None], -torch.inf)
         weights = functional.softmax(scores, dim=1)
@@ -237,11 +240,24 @@ def test_attention_pooling_gives_all_to_the_values_under_the_all_rule(by_matmul:
 
     scorer = torch.nn.Linear(SIZE, 1)
     model, ids, lengths = _reader(0, scorer, run)
-    found = explain(model, ids, lengths, EPSILON, "all")
+    found = explain(model, ids, lengths, EPSILON, gate_rule)
+    w, b = scorer.weight.detach().numpy(), scorer.bias.detach().numpy()
     for i, length in enumerate(lengths.tolist()):
         x = model.embedding.weight[ids[i, :length]].numpy()
-        weights = softmax(x @ scorer.weight.detach().numpy()[0] + float(scorer.bias.detach()))
-        expected = (weights[:, None] * x * model.readout.numpy()).sum(1)
-        assert_close(found.tokens[i, :length], expected, scale=np.abs(expected).max())
+        scores, expected, lost = x @ w[0] + b[0], np.zeros(length), dict.fromkeys(affine.KEYS, 0.0)
+        for t, weight in enumerate(softmax(scores)):
+            r_score = 0.0
+            for k in range(SIZE):
+                r = weight * x[t, k] * float(model.readout[k])
+                share = gates.product(gate_rule, scores[t], x[t, k], r, EPSILON.epsilon)
+                expected[t] += share.signal
+                r_score += share.gate
+                affine.book(lost, share.lost)
+            through, absorbed = affine.layer(EPSILON, x[t], w, b, np.array([r_score]))
+            expected[t] += through.sum()
+            affine.book(lost, absorbed)
+        scale = max(np.abs(expected).max(), np.abs(list(lost.values())).max())
+        assert_close(found.tokens[i, :length], expected, scale=scale)
+        assert_ledger(found.ledger, i, lost, scale=scale)
         assert (found.tokens[i, length:] == 0).all()
     assert_closed(found)
