@@ -11,7 +11,7 @@ from textlrp.lrp.gates import Gate, Split
 from textlrp.lrp.numbers import quotient, sign, stabilise
 from textlrp.lrp.rules import Rule
 
-__all__ = ["Above", "Back", "Cell", "Product", "Tally", "Totals", "pieces", "shift", "signed"]
+__all__ = ["Above", "Back", "Cell", "Product", "Tally", "Totals", "pieces", "shift"]
 
 Carried = tuple[torch.Tensor | None, torch.Tensor | None]
 
@@ -81,15 +81,6 @@ def pieces(count: int, each: int) -> list[slice]:
     """
     step = max(1, 2**16 // max(each, 1))
     return [slice(start, min(start + step, count)) for start in range(0, count, step)]
-
-
-def signed(z: torch.Tensor, epsilon: float) -> torch.Tensor:
-    """Return ε · sign(z).
-
-    >>> signed(torch.tensor([-2.0, 0.0, 3.0]), 0.5).tolist()
-    [-0.5, 0.5, 0.5]
-    """
-    return torch.copysign(torch.full((), epsilon, dtype=z.dtype, device=z.device), z)  # where z = −0, what it stabilises is 0
 
 
 class Product:

@@ -31,6 +31,8 @@ class Source(Node):
         """Add relevance, in the shape of the index tensor, to the ids it came from."""
         ids = self.inputs[0]
         words = run.words
+        if run.layers is not None:
+            run.delivered = run.texts(ids, relevance)
         if self.share is not None:
             shared = self.share(relevance, run.ids)
             if shared.shape != run.ids.shape:
@@ -62,7 +64,7 @@ class Lookup(Source):
         y = self.outputs[0]
         relevance = None
         if y.c is not None:
-            relevance = torch.einsum("...e,...e->...", wide(y.value), y.c)
+            relevance = (wide(y.value) * y.c).sum(-1)
         if y.r is not None:
             relevance = y.r.sum(-1) if relevance is None else relevance + y.r.sum(-1)
         assert relevance is not None

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 import torch
 
 from textlrp.lrp.maps import LinearMap
-from textlrp.lrp.numbers import quotient, sign, stabilise
+from textlrp.lrp.numbers import quotient, sign, signed, stabilise
 from textlrp.lrp.rules import Flat, Free, Plain, Rule, Signed, WSquare, ZBox
 
-__all__ = ["Book", "Messages", "Part", "Share", "prepare", "propagate"]
+__all__ = ["Book", "Messages", "Part", "Share", "absorbing", "prepare", "propagate"]
 
 Book = Callable[[str, torch.Tensor], None]  # an entry of the ledger, and an amount in the shape of z
 Part = tuple[LinearMap, torch.Tensor]  # a map, and its input
@@ -199,6 +199,16 @@ def prepare(rule: Rule, parts: Sequence[Part], bias: torch.Tensor | None, z: tor
         return SignedShare(rule, parts, bias, z)
     assert isinstance(rule, Free)
     return FreeShare(rule, parts, bias, z)
+
+
+def absorbing(rule: Plain, linear: LinearMap, x: torch.Tensor, z: torch.Tensor, c: torch.Tensor, book: Book) -> torch.Tensor:
+    """Do what `propagate` does in the most frequent case, LRP-ε with absorbed biases, for a carry: c_in = Wᵀ (c z / (z + ε s))."""
+    stabiliser = signed(z, rule.epsilon)
+    q = (z * c).div_(z + stabiliser)
+    book("stabiliser", stabiliser.mul_(q))
+    if linear.bias is not None:
+        book("bias", linear.bias * q)
+    return linear.transpose(q, linear.weight, x)
 
 
 def propagate(

@@ -16,7 +16,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from textlrp.lrp.cells import Above, Back, Cell, Tally, pieces, shift, signed
+from textlrp.lrp.cells import Above, Back, Cell, Tally, pieces, shift
+from textlrp.lrp.numbers import signed
 
 __all__ = ["FAINT", "lstm_all"]
 

@@ -27,12 +27,13 @@ class Names:
         self.batch = batch
         self._modules: dict[int, str] = {}
         self._owners: dict[int, list[tuple[nn.Module, str, str]]] = {}
-        self._buffers = {id(each): each for each in module.buffers()}
+        self._buffers: dict[int, torch.Tensor] = {}
         for name, each in module.named_modules():
             self._modules.setdefault(id(each), name)
             for key, parameter in each._parameters.items():
                 if parameter is not None:
                     self._owners.setdefault(id(parameter), []).append((each, name, key))
+            self._buffers.update((id(buffer), buffer) for buffer in each._buffers.values() if buffer is not None)
 
     def running(self) -> nn.Module:
         """Return the innermost module that is running."""

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 
-__all__ = ["quotient", "sign", "stabilise", "wide"]
+__all__ = ["quotient", "sign", "signed", "stabilise", "wide"]
+
+
+@lru_cache(maxsize=64)
+def _number(value: float, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    return torch.full((), value, dtype=dtype, device=device)
+
+
+def signed(z: torch.Tensor, epsilon: float) -> torch.Tensor:
+    """Return ε · sign(z), where the sign of 0 does not matter.
+
+    >>> signed(torch.tensor([-2.0, 3.0]), 0.5).tolist()
+    [-0.5, 0.5]
+    """
+    return torch.copysign(_number(epsilon, z.dtype, z.device), z)
 
 
 def sign(z: torch.Tensor) -> torch.Tensor:
@@ -13,7 +29,7 @@ def sign(z: torch.Tensor) -> torch.Tensor:
     >>> sign(torch.tensor([-2.0, 0.0, 3.0])).tolist()
     [-1.0, 1.0, 1.0]
     """
-    return torch.copysign(torch.ones((), dtype=z.dtype, device=z.device), z + 0.0)  # −0 + 0 = 0
+    return signed(z + 0.0, 1.0)  # −0 + 0 = 0
 
 
 def stabilise(z: torch.Tensor, epsilon: float) -> torch.Tensor:
@@ -24,7 +40,7 @@ def stabilise(z: torch.Tensor, epsilon: float) -> torch.Tensor:
     """
     if epsilon == 0:
         return z
-    return z + torch.copysign(torch.full((), epsilon, dtype=z.dtype, device=z.device), z + 0.0)
+    return signed(z + 0.0, epsilon).add_(z)
 
 
 def quotient(numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor:

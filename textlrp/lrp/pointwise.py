@@ -45,10 +45,8 @@ class Pointwise(Node):
         (x,), (y,) = self.inputs, self.outputs
         c = y.c
         if c is not None:
-            if self.operation == "relu":
-                c = c.masked_fill(wide(y.value) <= 0, 0.0)
-            else:
-                c = self._quotient(run, wide(x.value), wide(y.value), c)
+            relu = self.operation == "relu"
+            c = c * (y.value > 0) if relu else self._quotient(run, wide(x.value), wide(y.value), c)
         x.add(c, y.r)
 
     def _quotient(self, run: Run, x: torch.Tensor, y: torch.Tensor, c: torch.Tensor) -> torch.Tensor:

@@ -11,6 +11,7 @@ from torch import nn
 from textlrp.errors import RelevanceError
 from textlrp.lrp import stepwise
 from textlrp.lrp.cells import Above, Back, Cell
+from textlrp.lrp.gru import gru_all
 from textlrp.lrp.lstm import lstm_all
 from textlrp.lrp.names import Names
 from textlrp.lrp.numbers import wide
@@ -119,16 +120,11 @@ class Level(Ruled):
         states = [self._value(place)[d] for place in range(1, len(self.given))]
         h0, c0 = states[0], states[-1]
         x = order.see(x)
-        lstm = self.operation.startswith("lstm")
-        if (
-            lstm
-            and run.gate.name == "all"
-            and isinstance(rule, Plain)
-            and rule.bias == "absorb"
-            and above.r is None
-            and cell.projection is None
-        ):
+        carried = isinstance(rule, Plain) and rule.bias == "absorb" and run.gate.name == "all" and above.r is None
+        if carried and self.operation.startswith("lstm") and cell.projection is None:
             return lstm_all(x, h, h0, c0, cell, above, rule.epsilon, steps=run.steps)
+        if carried and self.operation.startswith("gru"):
+            return gru_all(x, h, h0, cell, above, rule.epsilon, steps=run.steps)
         walk = _STEPWISE[self.operation.split("_")[0]]
         return walk(x, h, h0, c0, cell, above, rule, run.gate, steps=run.steps)
 

@@ -45,6 +45,7 @@ class Run:
         self.ids = source.value
         self.words = torch.zeros(source.value.numel(), dtype=dtype, device=device)  # of ids: [B·T]
         self._absorbed: torch.Tensor | None = None
+        self.delivered = self.ledger["words"]  # [B], by the embedding that was met last
         self.over_time: dict[str, list[Any]] = {}
 
     def walk(self, tape: Tape) -> None:
@@ -55,7 +56,10 @@ class Run:
             named = self.layers is not None and node.place
             if named:
                 before = {id(v): (v.c, v.r) for v in node.inputs}
-                out = self._total(tuple(var for var in node.outputs if var not in node.inside))
+                reads = any(var.ids for var in node.inputs)
+                out = (
+                    self.ledger["words"] if reads else self._total(tuple(var for var in node.outputs if var not in node.inside))
+                )
                 self._absorbed = None
             node.backward(self)
             if named:
@@ -134,7 +138,7 @@ class Run:
         arrived = torch.zeros_like(out)
         for var in dict.fromkeys(node.inputs):
             if var.ids:
-                arrived = arrived + out  # an embedding gives all it gets to the words
+                out = arrived = self.delivered  # an embedding gives all it gets to the words
                 continue
             if not var.reached or var in node.inside:
                 continue

@@ -103,7 +103,9 @@ class Var:
         """Return R = a · c + r, in the shape of the tensor."""
         if self.c is None:
             return torch.zeros(self.shape, device=self.value.device) if self.r is None else self.r
-        product = torch.where(self.c == 0, 0.0, self.value * self.c)  # −inf · 0 of a masked maximum is no relevance
+        product = self.value * self.c
+        if product.numel() and bool(product.sum().isnan()):  # −inf · 0 of a masked maximum is no relevance
+            product = torch.where(self.c == 0, 0.0, product)
         return product if self.r is None else product + self.r
 
 

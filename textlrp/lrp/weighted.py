@@ -9,10 +9,11 @@ from torch import nn
 
 from textlrp.errors import RelevanceError
 from textlrp.lrp.composite import Layer
-from textlrp.lrp.linear import propagate
+from textlrp.lrp.linear import absorbing, propagate
 from textlrp.lrp.maps import ConvMap, DenseMap, LinearMap
 from textlrp.lrp.names import Names
 from textlrp.lrp.numbers import wide
+from textlrp.lrp.rules import Plain
 from textlrp.lrp.run import Run
 from textlrp.lrp.tape import Node, Samples, Tape, Var
 
@@ -45,6 +46,10 @@ class Weighted(Ruled):
         """Apply the rule."""
         (x,), (z,) = self.inputs, self.outputs
         rule = run.rule(self.layer())
+        if isinstance(rule, Plain) and rule.bias == "absorb" and rule.epsilon > 0 and z.r is None:
+            assert z.c is not None
+            x.add(absorbing(rule, self.linear, wide(x.value), wide(z.value), z.c, lambda key, amount: run.book(key, z, amount)))
+            return
         c, r = propagate(
             rule, self.linear, wide(x.value), wide(z.value), z.c, z.r, lambda key, amount: run.book(key, z, amount)
         )
