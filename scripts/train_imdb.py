@@ -1,8 +1,9 @@
 """Train the models that ship with textlrp, one command each.
 
     python scripts/train_imdb.py teacher                    # the linear model, on labelled and unlabelled reviews
-    python scripts/train_imdb.py lstm --seed 0 --teachers linear
-    python scripts/train_imdb.py dense --seed 0 --teachers linear lstm-0
+    python scripts/train_imdb.py lstm --seed 0 --name lstm-0-first              # learns from the linear model by default
+    python scripts/train_imdb.py dense --seed 0 --teachers linear lstm-0-first  # cnn and gru likewise
+    python scripts/train_imdb.py lstm --seed 0 --start lstm-0-first --teachers linear lstm-0-first dense-0 --epochs 2
 
 Each run leaves its weights, its history and its logits for all 75,000 training reviews in the work folder (build/imdb by
 default); a later run can name it among its teachers. `scripts/report_models.py` makes checkpoints of them and measures those.
@@ -35,8 +36,8 @@ from textlrp.training.distil import blend, soft_targets
 WORK = Path(__file__).resolve().parents[1] / "build" / "imdb"
 OPTIONS: dict[str, dict[str, Any]] = {
     "lstm": {"units": 128, "dropout": 0.3, "word_dropout": 0.1, "pooling": ["max"]},
-    "gru": {"units": 64, "dropout": 0.4, "word_dropout": 0.1, "pooling": ["max"]},
-    "cnn": {"channels": 128, "widths": [2, 3, 4], "dropout": 0.4, "word_dropout": 0.1, "pooling": ["max"]},
+    "gru": {"units": 64, "dropout": 0.2, "word_dropout": 0.1, "pooling": ["max"]},
+    "cnn": {"channels": 128, "widths": [2, 3, 4], "dropout": 0.2, "word_dropout": 0.1, "pooling": ["max"]},
     "dense": {
         "embedding_dim": 101,
         "pooling": ["root", "max"],
@@ -47,14 +48,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "ngram_selected": True,
         "ngram_pooling": ["root"],
         "dropout": 0.3,
-        "word_dropout": 0.2,
+        "word_dropout": 0.3,
     },
 }
 PLANS = {
-    "lstm": Plan(),
+    "lstm": Plan(epochs=2.5),
     "gru": Plan(epochs=1.5, head=80, tail=120),
-    "cnn": Plan(epochs=1.5, learning_rate=1e-3, head=80, tail=120),
-    "dense": Plan(epochs=6.0, batch_size=128, learning_rate=5e-3, head=400, tail=400),
+    "cnn": Plan(epochs=1.5, learning_rate=3e-3, head=80, tail=120),
+    "dense": Plan(epochs=1.5, batch_size=128, learning_rate=2e-3, head=400, tail=400),
 }
 
 
