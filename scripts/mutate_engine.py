@@ -1,0 +1,235 @@
+# ruff: noqa: E501
+"""Break the LRP engine on purpose, in a copy, in every way that matters, and see that the tests notice each time.
+
+    python scripts/mutate_engine.py [--json FILE] [--only WORD]
+
+Prints a table, one line a mutation, and fails if a mutation survives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+import tempfile
+import time
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+TESTS = ("rules", "taylor", "recurrent", "gates", "recurrent_arras", "rules_layers")
+FIRST = {"lstm": "recurrent", "stepwise": "recurrent", "cells": "recurrent", "sequence": "recurrent", "gates": "gates"}
+FIRST |= dict.fromkeys(
+    ("pointwise", "normalise", "attention", "products"), "rules_layers"
+)  # where a change is likely to be seen
+NO_SHRINKING = """
+from hypothesis import Phase
+
+settings.register_profile("mutants", settings.get_profile("default"), phases=(Phase.explicit, Phase.generate))
+settings.load_profile("mutants")
+"""
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A change of one place of the engine: what it means, the file, the text (once in it) and what takes its place."""
+
+    meaning: str
+    file: str
+    old: str
+    new: str
+
+
+MUTATIONS = [
+    # rules: sign, stabiliser, what is divided by what
+    Mutation("every rule: sign(0) = 0", "numbers", "torch.ones_like(z).masked_fill_(z < 0, -1.0)", "torch.sign(z)"),
+    Mutation("every rule: ε without its sign", "numbers", "return z + sign(z).mul_(epsilon)", "return z + epsilon"),
+    Mutation("every rule: ε taken off", "numbers", "return z + sign(z).mul_(epsilon)", "return z - sign(z).mul_(epsilon)"),
+    Mutation("zero, epsilon: sign", "linear", "return linear.transpose(messages[0], linear.weight, x), None", "return -linear.transpose(messages[0], linear.weight, x), None"),
+    Mutation("zero: contributions without their weights", "linear", "return linear.transpose(messages[0], linear.weight, x), None", "return linear.transpose(messages[0], torch.ones_like(linear.weight), x), None"),
+    Mutation("epsilon: no stabiliser", "linear", "self.stable = stabilise(self.z, rule.epsilon)\n        self.factors", "self.stable = self.z\n        self.factors"),
+    Mutation("epsilon: stabiliser not booked", "linear", 'book("stabiliser", (self.rule.epsilon * messages[0]).mul_(sign(self.z)))', "pass"),
+    Mutation("bias absorbed: not booked", "linear", 'book("bias", taken)\n', "pass\n"),
+    Mutation("bias spread: twice", "linear", "given = linear.scatter(taken /", "given = 2 * linear.scatter(taken /"),
+    Mutation("bias shared: left in the denominator", "linear", 'self.z = z if rule.bias != "share" or bias is None else z - bias', "self.z = z"),
+    Mutation("gamma: sign", "rules", "return Factors((1 + up) * inverse,", "return Factors(-(1 + up) * inverse,"),
+    Mutation("gamma: no stabiliser", "rules", "inverse = quotient(torch.ones_like(d), stabilise(d, self.epsilon))", "inverse = quotient(torch.ones_like(d), d)"),
+    Mutation("gamma: the wrong side is favoured", "rules", "up = (z >= 0).to", "up = (z < 0).to"),
+    Mutation("gamma: bias not weighed", "rules", "d = d + (1 + up) * b.clamp(min=0) + (1 + down) * b.clamp(max=0)", "d = d + b"),
+    Mutation("alpha-beta: sign of beta", "rules", "negative = (-self.beta /", "negative = (self.beta /"),
+    Mutation("alpha-beta: no stabiliser", "rules", "positive = (self.alpha / (p + self.epsilon)", "positive = (self.alpha / (p + 0.0)"),
+    Mutation("alpha-beta: stabiliser of the negative part", "rules", "(n - self.epsilon)", "(n + self.epsilon)"),
+    Mutation("alpha-beta: empty part not booked", "rules", "loss = self.alpha * no_p.to(p.dtype) - self.beta * no_n.to(p.dtype)", "loss = 0 * p"),
+    Mutation("z-plus: beta = 1", "rules", "super().__init__(1.0, 0.0, epsilon", "super().__init__(2.0, 1.0, epsilon"),
+    Mutation("signed inputs: negative inputs as positive ones", "linear", "negative = x < 0", "negative = x < -1e9"),
+    Mutation("signed inputs: left out of the denominator", "linear", "if bool((down != 0).any()):", "if False:"),
+    Mutation("w-square: w instead of w²", "linear", "return None, linear.transpose(q, w.square(), x)", "return None, linear.transpose(q, w, x)"),
+    Mutation("w-square: denominator with |w|", "linear", "linear.apply(torch.ones_like(x), linear.weight.square())", "linear.apply(torch.ones_like(x), linear.weight.abs())"),
+    Mutation("flat: sign", "linear", "return None, linear.scatter(q, x)", "return None, -linear.scatter(q, x)"),
+    Mutation("flat: one input too many", "linear", "total = self.fan_in\n", "total = self.fan_in + 1\n"),
+    Mutation("flat, w-square, z-box: no stabiliser", "linear", "stabilise(total, rule.epsilon)", "total"),
+    Mutation("z-box: low and high swapped", "linear", "r = r - low * linear.transpose(q, w.clamp(min=0), x) - high * linear.transpose(q, w.clamp(max=0), x)", "r = r - high * linear.transpose(q, w.clamp(min=0), x) - low * linear.transpose(q, w.clamp(max=0), x)"),
+    Mutation("z-box: sign of the box", "linear", "linear.apply(x, w) - linear.apply(low, w.clamp(min=0))", "linear.apply(x, w) + linear.apply(low, w.clamp(min=0))"),
+    Mutation("convolution: padding counts as an input", "maps", "count = self.apply(one, torch.ones_like(self.weight))", "count = torch.full_like(self.apply(one, torch.ones_like(self.weight)), self.weight[0].numel())"),
+    # gates
+    Mutation("gates: prop without its sign", "gates", "return Split(g * inverse, s * inverse, torch.where(inverse == 0, 1.0, epsilon * sign(total) * inverse))", "return Split(g.abs() * inverse, s * inverse, torch.where(inverse == 0, 1.0, epsilon * sign(total) * inverse))"),
+    Mutation("gates: prop swaps gate and signal", "gates", "return Split(g * inverse, s * inverse,", "return Split(s * inverse, g * inverse,"),
+    Mutation("gates: prop without stabiliser", "gates", "inverse = quotient(torch.ones_like(total), stabilise(total, epsilon))", "inverse = quotient(torch.ones_like(total), total)"),
+    Mutation("gates: abs swaps gate and signal", "gates", "return Split(g.abs() * inverse, s.abs() * inverse,", "return Split(s.abs() * inverse, g.abs() * inverse,"),
+    Mutation("gates: abs without stabiliser", "gates", "total = g.abs() + s.abs() + epsilon", "total = g.abs() + s.abs()"),
+    Mutation("gates: all gives the gate everything", "gates", "return Split(None, 1.0)", "return Split(1.0, 0.0)"),
+    Mutation("gates: half gives a third", "gates", "return Split(0.5, 0.5)", "return Split(1 / 3, 2 / 3)"),
+    Mutation("gates: zero loses nothing", "gates", "return Split(None, 0.5, loss=0.5)", "return Split(None, 1.0)"),
+    # LSTM, fast walk
+    Mutation("LSTM (fast): gates i and f swapped", "lstm", "i, f, pre, o = z.split(size, -1)", "f, i, pre, o = z.split(size, -1)"),
+    Mutation("LSTM (fast): gates f and o swapped", "lstm", "i, f, pre, o = z.split(size, -1)", "i, o, pre, f = z.split(size, -1)"),
+    Mutation("LSTM (fast): no path from h to h", "lstm", "q[t].addmm_(qs[t + 1], u)", "pass"),
+    Mutation("LSTM (fast): no path from c to c", "lstm", "k = k * f[t + 1]", "k = k * 0"),
+    Mutation("LSTM (fast): activation for pre-activation", "lstm", "ratio = g / stabilise(pre, epsilon) if blocked", "ratio = g / stabilise(g, epsilon) if blocked"),
+    Mutation("LSTM (fast): no stabiliser at c", "lstm", "stay = 1.0 if epsilon == 0 else c / stabilise(c, epsilon)", "stay = torch.ones_like(c)"),
+    Mutation("LSTM (fast): sign of what reaches x", "lstm", "c_x = qs @ cell.w", "c_x = -qs @ cell.w"),
+    Mutation("LSTM (fast): c_n gives nothing", "lstm", "if above.c_n is not None:", "if False:"),
+    Mutation("LSTM (fast): bias not booked", "lstm", 'tally.amounts["bias"] =', '_ ='),
+    # LSTM, GRU, RNN, any rule
+    Mutation("LSTM: gates i and o swapped", "stepwise", "z_i, z_f, z_g, z_o = z.split(size, -1)", "z_o, z_f, z_g, z_i = z.split(size, -1)"),
+    Mutation("LSTM: relevance of i and f swapped", "stepwise", "torch.cat([r_i, r_f, r_g, r_o], -1)", "torch.cat([r_f, r_i, r_g, r_o], -1)"),
+    Mutation("LSTM: no path from h to h", "stepwise", "r_h = _plus(*back, before[t])", "r_h = torch.zeros_like(before[t])"),
+    Mutation("LSTM: activation of g for its pre-activation", "stepwise", "(z_i, z_g)))", "(z_i, g)))"),
+    Mutation("LSTM: activation of the gate for its pre-activation", "stepwise", "((z_o, c), (z_f, c_before), (z_i, z_g))", "((o, c), (z_f, c_before), (z_i, z_g))"),
+    Mutation("LSTM: the projection is skipped", "stepwise", "project.finish()", "pass"),
+    Mutation("sums in cells: no stabiliser", "cells", "quotient(torch.ones_like(z), stabilise(z, rule.epsilon))", "quotient(torch.ones_like(z), z)"),
+    Mutation("sums in cells: parts swapped", "cells", "return self.a[t] * relevance, self.b[t] * relevance", "return self.b[t] * relevance, self.a[t] * relevance"),
+    Mutation("products in cells: stabiliser not booked", "cells", 'self.tally.book("stabiliser", relevance * stabiliser)', "pass"),
+    Mutation("GRU: gates r and z swapped", "stepwise", "z_r, z_z = z_gates.split(size, -1)", "z_z, z_r = z_gates.split(size, -1)"),
+    Mutation("GRU: relevance of r and z swapped", "stepwise", "torch.cat([g_r, g_new + g_keep], -1)", "torch.cat([g_new + g_keep, g_r], -1)"),
+    Mutation("GRU: 1 − z taken for z", "stepwise", "((-z_z, z_n), (z_z, before), (z_r, m))", "((z_z, z_n), (z_z, before), (z_r, m))"),
+    Mutation("GRU: activation of n for its pre-activation", "stepwise", "((-z_z, z_n), (z_z, before), (z_r, m))", "((-z_z, n), (z_z, before), (z_r, m))"),
+    Mutation("GRU: no path from h to h through n", "stepwise", "r_h = r_h + state.relevance(r_m, t)", "state.relevance(r_m, t)"),
+    Mutation("GRU: the state that is kept gets nothing", "stepwise", "g_keep, r_h = keep(r_keep, t)", "g_keep, r_h = keep(r_keep, t)[0], torch.zeros_like(r_h)"),
+    Mutation("RNN: no path from h to h", "stepwise", "back_h = joint.relevance(back_h, t)", "back_h = 0 * joint.relevance(back_h, t)"),
+    # other layers
+    Mutation("reverse direction read forwards", "sequence", "return data.flip(0) if self.reverse else data", "return data"),
+    Mutation("non-linearities: gradient instead of f(x)/x", "pointwise", "return c * torch.where(near, slope, y / x.masked_fill(near, 1.0))", "return c * slope"),
+    Mutation("sigmoid as activation: f(0) not booked", "pointwise", 'run.book("bias", self.outputs[0], c * rest)', "pass"),
+    Mutation("layer norm: the mean is not subtracted", "normalise", "c - c.mean(self.axes, keepdim=True) if self.axes else c", "c"),
+    Mutation("norms: shift not booked", "normalise", 'run.book("bias", y, (self.shift * c).expand(y.shape))', "pass"),
+    Mutation("softmax: offset not booked", "attention", 'run.book("bias", y, torch.where(y.c == 0, 0.0, (result.detach() - along) * y.c))', "pass"),
+    Mutation("matrix products: everything to both factors", "products", '"half": Split(0.5, 0.5)', '"half": Split(1.0, 1.0)'),
+]  # fmt: skip
+
+
+@dataclass
+class Verdict:
+    """Whether a mutation was caught, by which test, and how long that took."""
+
+    meaning: str
+    caught: bool
+    by: str
+    seconds: float
+
+
+class Failures:
+    """A pytest plugin that keeps the first failure."""
+
+    def __init__(self) -> None:
+        self.first = ""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note a failed test."""
+        if report.failed and not self.first:
+            self.first = report.nodeid
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note a module that cannot even be imported."""
+        if report.failed and not self.first:
+            self.first = report.nodeid
+
+
+def _tests(folder: Path, files: list[str], answer: multiprocessing.Queue[tuple[bool, str]]) -> None:
+    os.chdir(folder)
+    sys.path.insert(0, str(folder))
+    failures = Failures()
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        code = pytest.main(["-q", "-x", "--tb=no", "-p", "no:cacheprovider", *files], plugins=[failures])
+    answer.put((code == 0, failures.first or f"pytest ended with {code}"))
+
+
+def run_tests(folder: Path, first: str = "rules") -> tuple[bool, str]:
+    """Run the fast tests of the engine in a copy, up to the first failure; return whether all passed, and which failed.
+
+    Each run is a fork of this process, which has torch but none of textlrp in memory.
+    """
+    files = [f"tests/lrp/test_{name}.py" for name in sorted(TESTS, key=lambda name: name != first)]
+    context = multiprocessing.get_context("fork")
+    answer: multiprocessing.Queue[tuple[bool, str]] = context.Queue()
+    child = context.Process(target=_tests, args=(folder, files, answer))
+    child.start()
+    child.join(timeout=900)
+    return answer.get() if child.exitcode == 0 else (False, f"the tests ended with {child.exitcode}")
+
+
+def copy(folder: Path) -> None:
+    """Copy what the tests of the engine need."""
+    ignore = shutil.ignore_patterns("__pycache__", ".hypothesis")
+    shutil.copytree(ROOT / "textlrp", folder / "textlrp", ignore=ignore)
+    shutil.copytree(ROOT / "tests" / "lrp", folder / "tests" / "lrp", ignore=ignore)
+    for name in ("pyproject.toml", "tests/conftest.py"):
+        shutil.copy(ROOT / name, folder / name)
+    with (folder / "tests" / "conftest.py").open("a", encoding="utf-8") as conftest:
+        conftest.write(NO_SHRINKING)
+
+
+def judge(folder: Path, mutation: Mutation) -> Verdict:
+    """Apply a mutation to the copy, run the tests, and take it back."""
+    path = folder / "textlrp" / "lrp" / f"{mutation.file}.py"
+    whole = path.read_text(encoding="utf-8")
+    if mutation.old not in whole:
+        return Verdict(
+            mutation.meaning, False, f"the text is no longer in {mutation.file}.py: bring the mutation up to date", 0.0
+        )
+    begin = time.monotonic()
+    path.write_text(whole.replace(mutation.old, mutation.new), encoding="utf-8")
+    try:
+        passed, failed = run_tests(folder, FIRST.get(mutation.file, "rules"))
+    finally:
+        path.write_text(whole, encoding="utf-8")
+    return Verdict(mutation.meaning, not passed, "" if passed else failed.removeprefix("tests/lrp/"), time.monotonic() - begin)
+
+
+def main() -> int:
+    """Run all mutations."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, help="also write the table here")
+    parser.add_argument("--only", default="", help="only the mutations whose meaning contains this")
+    options = parser.parse_args()
+    sys.dont_write_bytecode = True
+    torch.set_num_threads(1)
+    verdicts: list[Verdict] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        copy(folder)
+        passed, failed = run_tests(folder)
+        if not passed:
+            print(f"the tests fail without any mutation: {failed}")
+            return 2
+        for mutation in MUTATIONS:
+            if options.only in mutation.meaning:
+                verdicts.append(judge(folder, mutation))
+                last = verdicts[-1]
+                print(f"{'caught ' if last.caught else 'MISSED '} {last.meaning:55} {last.by}", flush=True)
+    missed = [verdict for verdict in verdicts if not verdict.caught]
+    print(f"{len(verdicts) - len(missed)} of {len(verdicts)} mutations caught")
+    if options.json:
+        options.json.write_text(json.dumps([asdict(verdict) for verdict in verdicts], indent=1, ensure_ascii=False) + "\n")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
