@@ -83,6 +83,9 @@ def export(arch: str, name: str, runs: list[str], work: Path) -> None:
     best = min(runs, key=lambda run: found[run]["validation"]["loss"])  # steadier than the accuracy on so few reviews
     ship(work / best / "checkpoint", ROOT / "data" / "models" / name)
     kept = figures()
+    measured = kept["models"].get(name, {}).get("runs", {})
+    for run in set(runs) & set(measured):  # the test part is read once
+        found[run] |= {key: value for key, value in measured[run].items() if key not in found[run]}
     kept["models"][name] = {"arch": arch, "shipped": best, "runs": found}
     keep(kept)
 
