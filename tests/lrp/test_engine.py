@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 
 from tests.lrp import zoo
 from textlrp import lrp
@@ -257,7 +257,7 @@ def test_parallel_layers_lie_at_one_depth() -> None:
 
         def forward(self, ids: torch.Tensor) -> torch.Tensor:
             x = self.e(ids).transpose(1, 2)
-            return self.out(torch.cat([F.relu(conv(x)).amax(2) for conv in (self.a, self.b)], 1))
+            return self.out(torch.cat([functional.relu(conv(x)).amax(2) for conv in (self.a, self.b)], 1))
 
     depths: dict[str, int] = {}
     composite = lrp.Composite([(lambda layer: bool(depths.update({layer.name: layer.depth})), lrp.Zero())], default=lrp.Zero())  # type: ignore[func-returns-value]
@@ -274,3 +274,66 @@ def test_every_preset_explains(name: str) -> None:
     for model in ("dense mean", "conv", "LSTM bi packed max"):
         a = lrp.attribute(zoo.build(model), ids, lengths, composite=found.composite)
         assert (a.residual.abs() < 1e-9).all()
+
+
+class Hashed(nn.Module):
+    """Bigrams looked up by searching a table of hashes; unknown ones share the first row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(6, 4))
+        self.register_buffer("keys", torch.tensor([11, 35, 77, 250, 801]))
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        hashes = (ids[:, :-1] * 31 + ids[:, 1:]) % 997
+        found = torch.searchsorted(self.keys, hashes).clamp(max=4)
+        return functional.embedding(torch.where(self.keys[found] == hashes, found + 1, 0), self.weight)
+
+
+class Sharing(Hashed):
+    def share_relevance(self, relevance: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        return (functional.pad(relevance, (0, 1)) + functional.pad(relevance, (1, 0))) / 2
+
+
+class ReadsBigrams(nn.Module):
+    def __init__(self, grams: nn.Module) -> None:
+        super().__init__()
+        self.grams, self.out = grams, nn.Linear(4, 2)
+
+    def forward(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        mask = zoo.mask_of(ids, lengths)
+        return self.out((self.grams(ids) * mask[:, 1:, None]).sum(1))
+
+
+@pytest.mark.parametrize("width", [1, 2, 9])
+def test_n_grams_bring_their_relevance_back_however_they_were_looked_up(width: int) -> None:
+    torch.manual_seed(0)
+    ids = torch.randint(0, 30, (3, width))
+    module = ReadsBigrams(Sharing())
+    a = lrp.attribute(module, ids, torch.full((3,), width), composite=lrp.Composite(default=lrp.Zero()))
+    torch.testing.assert_close(a.tokens.sum(1) + a.ledger["bias"], a.score)
+    assert (a.residual.abs() < 1e-5).all()
+    torch.testing.assert_close(a.ledger["bias"], module.out.bias.detach()[module(ids, torch.full((3,), width)).argmax(1)])
+
+
+def test_indices_computed_from_ids_need_a_way_back() -> None:
+    with pytest.raises(lrp.RelevanceError, match=r"'grams'.*share_relevance"):
+        lrp.attribute(ReadsBigrams(Hashed()), torch.randint(0, 30, (3, 5)), torch.full((3,), 5))
+
+
+def test_an_embedding_of_positions_is_a_constant() -> None:
+    class Positions(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words, self.places, self.out = nn.Embedding(30, 4), nn.Embedding(9, 4), nn.Linear(4, 2)
+
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            x = self.words(ids) + self.places(torch.arange(ids.shape[1]))
+            return self.out(x.mean(1))
+
+    torch.manual_seed(0)
+    module, ids = Positions().double(), torch.randint(0, 30, (3, 5))
+    a = lrp.attribute(module, ids, target=0, composite=lrp.Composite(default=lrp.Zero()))
+    weight, bias = module.out.weight[0].detach(), module.out.bias[0].detach()
+    torch.testing.assert_close(a.tokens, (module.words(ids) @ weight / 5).detach())
+    torch.testing.assert_close(a.ledger["bias"], (module.places.weight[:5].mean(0) @ weight + bias).detach().expand(3))

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 
 from tests.lrp import zoo
 from textlrp import lrp
@@ -221,7 +221,7 @@ class OneHot(nn.Module):
         self.out = nn.Linear(zoo.WORDS, 2)
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        return self.out(F.one_hot(ids, zoo.WORDS).float().mean(1))
+        return self.out(functional.one_hot(ids, zoo.WORDS).float().mean(1))
 
 
 class Hidden(nn.Module):

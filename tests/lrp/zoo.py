@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 Tensor = torch.Tensor
@@ -95,11 +95,11 @@ def _conv(*, pool: str = "amax", **options: object) -> nn.Module:
         if pool == "amax":
             return h.amax(2)
         if pool == "adaptive":
-            return F.adaptive_max_pool1d(h, 1).flatten(1)
+            return functional.adaptive_max_pool1d(h, 1).flatten(1)
         if pool == "pooled":
-            return F.max_pool1d(h, 2).mean(2)
+            return functional.max_pool1d(h, 2).mean(2)
         if pool == "average":
-            return F.avg_pool1d(h, 2).amax(2)
+            return functional.avg_pool1d(h, 2).amax(2)
         return h.mean(-1)
 
     return Text(UNITS + 1, body, conv=nn.Conv1d(SIZE, UNITS + 1, 3, **options))  # type: ignore[arg-type]
@@ -218,7 +218,7 @@ MODELS["batch norm over time"] = lambda: Text(
 MODELS["layer norm"] = lambda: Text(SIZE, lambda m, x, k, n: m.head(mean(m.norm(x), k)), norm=nn.LayerNorm(SIZE), head=_head())
 MODELS["rms norm"] = lambda: Text(SIZE, lambda m, x, k, n: m.head(mean(m.norm(x), k)), norm=nn.RMSNorm(SIZE), head=_head())
 MODELS["dropout"] = lambda: Text(
-    SIZE, lambda m, x, k, n: m.head(F.dropout(m.drop(mean(x, k)))), drop=nn.Dropout(0.5), head=_head()
+    SIZE, lambda m, x, k, n: m.head(functional.dropout(m.drop(mean(x, k)))), drop=nn.Dropout(0.5), head=_head()
 )
 MODELS["residual"] = lambda: Text(SIZE, lambda m, x, k, n: mean(x + m.head(x), k), head=_head())
 MODELS["residual in place"] = lambda: Text(SIZE, lambda m, x, k, n: mean(x.clone().add_(m.head(x)).mul_(0.5), k), head=_head())
@@ -231,7 +231,7 @@ MODELS["attention pooling"] = lambda: Text(
 )
 MODELS["attention pooling by bmm"] = lambda: Text(
     SIZE,
-    lambda m, x, k, n: torch.bmm(F.softmax(m.score(x).squeeze(-1).masked_fill(~k, float("-inf")), 1)[:, None], x)[:, 0],
+    lambda m, x, k, n: torch.bmm(m.score(x).squeeze(-1).masked_fill(~k, float("-inf")).softmax(1)[:, None], x)[:, 0],
     score=nn.Linear(SIZE, 1),
 )
 MODELS["highway"] = lambda: Text(
@@ -258,7 +258,7 @@ MODELS["transformer"] = lambda: Text(
 MODELS["weight norm"] = lambda: Text(
     SIZE, lambda m, x, k, n: m.inner(mean(x, k)).relu(), inner=nn.utils.parametrizations.weight_norm(nn.Linear(SIZE, SIZE))
 )
-MODELS["log softmax"] = lambda: Text(SIZE, lambda m, x, k, n: F.log_softmax(m.head(mean(x, k)), -1), head=_head())
+MODELS["log softmax"] = lambda: Text(SIZE, lambda m, x, k, n: functional.log_softmax(m.head(mean(x, k)), -1), head=_head())
 
 
 class Functional(nn.Module):
@@ -271,7 +271,7 @@ class Functional(nn.Module):
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
         x = mean(self.table[ids], mask_of(ids, lengths))
-        h = F.linear(x, self.w, self.b).relu() * self.scale
+        h = functional.linear(x, self.w, self.b).relu() * self.scale
         return torch.einsum("bh,hc->bc", h, self.v) + h @ self.v
 
 
@@ -304,10 +304,10 @@ class Ngrams(nn.Module):
         self.weight = nn.Parameter(torch.randn(17, SIZE))
 
     def forward(self, ids: Tensor) -> Tensor:
-        return F.embedding((ids[:, :-1] * 31 + ids[:, 1:]) % 17, self.weight)
+        return functional.embedding((ids[:, :-1] * 31 + ids[:, 1:]) % 17, self.weight)
 
     def share_relevance(self, relevance: Tensor, ids: Tensor) -> Tensor:
-        return F.pad(relevance, (0, 1)) / 2 + F.pad(relevance, (1, 0)) / 2
+        return functional.pad(relevance, (0, 1)) / 2 + functional.pad(relevance, (1, 0)) / 2
 
 
 class Pairs(nn.Module):

@@ -146,6 +146,8 @@ def _random_numbers_kept(watch: Watch) -> Iterator[None]:
     finally:
         if watch.random is not None:
             torch.set_rng_state(watch.random)
+            if watch.random_cuda:
+                torch.cuda.set_rng_state_all(watch.random_cuda)
 
 
 @contextmanager

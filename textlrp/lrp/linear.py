@@ -202,7 +202,7 @@ def prepare(rule: Rule, parts: Sequence[Part], bias: torch.Tensor | None, z: tor
 
 
 def absorbing(rule: Plain, linear: LinearMap, x: torch.Tensor, z: torch.Tensor, c: torch.Tensor, book: Book) -> torch.Tensor:
-    """Do what `propagate` does in the most frequent case, LRP-ε with absorbed biases, for a carry: c_in = Wᵀ (c z / (z + ε s))."""
+    """Do what `propagate` does, in the most frequent case: LRP-ε, absorbed biases, a carry; c_in = Wᵀ (c z / (z + ε s))."""
     stabiliser = signed(z, rule.epsilon)
     q = (z * c).div_(z + stabiliser)
     book("stabiliser", stabiliser.mul_(q))

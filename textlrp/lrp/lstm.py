@@ -42,28 +42,27 @@ def lstm_all(
     size, count = h.shape[-1], len(x)
     exact = epsilon * epsilon >= 4 * torch.finfo(h.dtype).eps
     rows = slice(0, (3 if exact else 4) * size)
-    w, u, b = cell.w[rows], cell.u[rows], None if cell.b is None else cell.b[rows]
+    both, b = torch.cat([cell.w[rows], cell.u[rows]], 1), None if cell.b is None else cell.b[rows]
     states = shift(h0, h)
     c, a, keep, write = (torch.empty_like(states) for _ in range(4))  # c; what q, k and p are multiplied with
     z = torch.empty_like(states)
-    last, x = c0, x.contiguous()
+    last = c0
     for piece in pieces(count, h[0].numel()):
-        gates = functional.linear(x[piece].flatten(0, 1), w, b)
-        gates = gates.addmm_(states[piece].flatten(0, 1), u.t()).view(-1, *states.shape[1:-1], w.shape[0])
+        gates = functional.linear(torch.cat([x[piece], states[piece]], -1), both, b)
         gates[..., : 2 * size].sigmoid_()
-        i, f, pre = gates[..., :size], gates[..., size : 2 * size], gates[..., 2 * size : 3 * size]
-        z[piece] = pre
+        i, f, pre = gates[..., :size], gates[..., size : 2 * size], z[piece]
+        pre.copy_(gates[..., 2 * size : 3 * size])
         g = pre.tanh()
         torch.mul(i, g, out=write[piece])
         for now, forget, new in zip(c[piece].unbind(0), f.unbind(0), write[piece].unbind(0), strict=True):
             last = torch.addcmul(new, forget, last, out=now)
         keep[piece] = f
         if epsilon:
-            write[piece] /= pre.add_(signed(pre, epsilon))
+            write[piece].div_(signed(pre, epsilon).add_(pre))
             stable = signed(c[piece], epsilon).add_(c[piece])
         else:
             empty = pre == 0
-            write[piece] = torch.where(empty, i, write[piece] / pre.masked_fill_(empty, 1.0))
+            write[piece] = torch.where(empty, i, write[piece] / pre.masked_fill(empty, 1.0))
             stable = c[piece]
         if exact:
             torch.div(h[piece], stable, out=a[piece])

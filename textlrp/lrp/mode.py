@@ -44,6 +44,7 @@ class Watch(TorchFunctionMode):
         self.steps = steps  # ids in each text
         self.uniform = False  # inside nn.MultiheadAttention
         self.random: torch.Tensor | None = None  # the state of the random numbers before the model drew any
+        self.random_cuda: list[torch.Tensor] = []
 
     def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Handle one call."""
@@ -58,6 +59,7 @@ class Watch(TorchFunctionMode):
             return args[0] if args else kwargs["input"]
         if name in RANDOM and self.random is None:
             self.random = torch.get_rng_state()
+            self.random_cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
         leaves = [leaf for leaf in flatten((args, tuple(kwargs.values()))) if isinstance(leaf, torch.Tensor)]
         writing = (name.endswith("_") and not name.endswith("__")) or name == "__setitem__"
         if writing and leaves and self.names.is_state(leaves[0]):

@@ -144,11 +144,8 @@ class Structural(Node):
         marks: list[torch.Tensor] = []
         if selecting or (copying and any(out.r is not None for out, _, _ in carries)):
             with torch.no_grad():  # where the output is a constant, it does not feel a NaN put in for the input
-                marks = [
-                    each
-                    for each in self.again(lambda var: torch.full(var.shape, torch.nan, dtype=run.dtype))
-                    if each.is_floating_point()
-                ]
+                blank = self.again(lambda var: torch.full(var.shape, torch.nan, dtype=run.dtype, device=var.value.device))
+                marks = [each for each in blank if each.is_floating_point()]
         for place, (out, result, c) in enumerate(carries):
             value = wide(out.value) if selecting else result.detach()
             if c is not None:

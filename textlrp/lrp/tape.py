@@ -52,7 +52,7 @@ class Samples:
     def compress(index: torch.Tensor) -> Samples:
         """Describe an element-wise `index` (NaN: any text) by one axis where that is possible."""
         if not index.numel():
-            return Samples(0, torch.zeros(index.shape[:1], dtype=torch.int64, device=index.device))
+            return Samples(0)  # nothing to tell it by; texts mostly come first
         wild = index.isnan() if index.is_floating_point() else torch.zeros((), dtype=torch.bool)
         filled = index.masked_fill(wild, -1)
         for dim in range(index.dim()):
