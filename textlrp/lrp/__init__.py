@@ -8,7 +8,8 @@ from textlrp.lrp.composite import Composite, Layer
 from textlrp.lrp.engine import attribute
 from textlrp.lrp.gates import GATES
 from textlrp.lrp.presets import PRESETS, Preset, preset
-from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.rule import Rule
+from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, Zero, ZPlus
 from textlrp.lrp.targets import TARGETS, Margin, Relevance, Weights
 
 __all__ = [

@@ -9,7 +9,7 @@ import torch
 
 from textlrp.lrp.gates import Gate, Split
 from textlrp.lrp.numbers import quotient, sign, stabilise
-from textlrp.lrp.rules import Rule
+from textlrp.lrp.rule import Rule
 
 __all__ = ["Above", "Back", "Cell", "Product", "Tally", "Totals", "pieces", "shift"]
 

@@ -10,7 +10,8 @@ from typing import Any
 from torch import nn
 
 from textlrp.errors import InputError
-from textlrp.lrp.rules import Epsilon, Rule
+from textlrp.lrp.rule import Rule
+from textlrp.lrp.rules import Epsilon
 
 __all__ = ["Composite", "Layer", "Selector"]
 

@@ -13,7 +13,8 @@ import torch
 
 from textlrp.lrp.maps import LinearMap
 from textlrp.lrp.numbers import quotient, sign, signed, stabilise
-from textlrp.lrp.rules import Flat, Free, Plain, Rule, Signed, WSquare, ZBox
+from textlrp.lrp.rule import Free, Plain, Rule, Signed
+from textlrp.lrp.rules import Flat, WSquare, ZBox
 
 __all__ = ["Book", "Messages", "Part", "Share", "absorbing", "prepare", "propagate"]
 

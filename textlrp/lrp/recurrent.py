@@ -15,7 +15,8 @@ from textlrp.lrp.gru import gru_all
 from textlrp.lrp.lstm import lstm_all
 from textlrp.lrp.names import Names
 from textlrp.lrp.numbers import wide
-from textlrp.lrp.rules import Plain, ZBox
+from textlrp.lrp.rule import Plain
+from textlrp.lrp.rules import ZBox
 from textlrp.lrp.run import Run
 from textlrp.lrp.sequence import Order
 from textlrp.lrp.structural import structural

@@ -11,7 +11,7 @@ from textlrp.lrp.attribution import LayerRelevance
 from textlrp.lrp.composite import Composite, Layer
 from textlrp.lrp.gates import Gate
 from textlrp.lrp.numbers import wide
-from textlrp.lrp.rules import Rule
+from textlrp.lrp.rule import Rule
 from textlrp.lrp.tape import Node, Tape, Var
 
 __all__ = ["ALWAYS", "SUMMABLE", "Run"]

@@ -14,7 +14,7 @@ from textlrp.lrp.cells import Above, Back, Cell, Product, Tally, Totals, shift
 from textlrp.lrp.gates import Gate
 from textlrp.lrp.linear import Carried, Messages, Part, prepare
 from textlrp.lrp.maps import DenseMap, DiagonalMap
-from textlrp.lrp.rules import Rule
+from textlrp.lrp.rule import Rule
 
 __all__ = ["gru", "lstm", "rnn"]
 

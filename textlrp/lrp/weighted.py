@@ -13,7 +13,7 @@ from textlrp.lrp.linear import absorbing, propagate
 from textlrp.lrp.maps import ConvMap, DenseMap, LinearMap
 from textlrp.lrp.names import Names
 from textlrp.lrp.numbers import wide
-from textlrp.lrp.rules import Plain
+from textlrp.lrp.rule import Plain
 from textlrp.lrp.run import Run
 from textlrp.lrp.tape import Node, Samples, Tape, Var
 
