@@ -103,7 +103,7 @@ def test_two_signals_need_an_explicit_rule() -> None:
     inner = Gated(torch.tanh, torch.mul, True).double()
     ids, lengths = torch.tensor([[0, 1, 2]]), torch.tensor([3])
     model = Reader(torch.randn(3, 1).double(), inner, lambda inner, x, lengths: inner(x.squeeze(-1)), ids, lengths)
-    with pytest.raises(lrp.LRPError):
+    with pytest.raises(lrp.RelevanceError):
         explain(model, ids, lengths, EPSILON)
 
 
