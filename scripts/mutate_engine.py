@@ -25,7 +25,14 @@ import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ("rules", "taylor", "recurrent", "gates", "recurrent_arras", "rules_layers")
-FIRST = {"lstm": "recurrent", "stepwise": "recurrent", "cells": "recurrent", "sequence": "recurrent", "gates": "gates"}
+FIRST = {
+    "lstm": "recurrent",
+    "gru": "recurrent",
+    "stepwise": "recurrent",
+    "cells": "recurrent",
+    "sequence": "recurrent",
+    "gates": "gates",
+}
 FIRST |= dict.fromkeys(
     ("pointwise", "normalise", "attention", "products"), "rules_layers"
 )  # where a change is likely to be seen
@@ -49,9 +56,9 @@ class Mutation:
 
 MUTATIONS = [
     # rules: sign, stabiliser, what is divided by what
-    Mutation("every rule: sign(0) = 0", "numbers", "torch.ones_like(z).masked_fill_(z < 0, -1.0)", "torch.sign(z)"),
-    Mutation("every rule: ε without its sign", "numbers", "return z + sign(z).mul_(epsilon)", "return z + epsilon"),
-    Mutation("every rule: ε taken off", "numbers", "return z + sign(z).mul_(epsilon)", "return z - sign(z).mul_(epsilon)"),
+    Mutation("every rule: sign(0) = 0", "numbers", "return signed(z + 0.0, epsilon).add_(z)", "return torch.sign(z).mul_(epsilon).add_(z)"),
+    Mutation("every rule: ε without its sign", "numbers", "return signed(z + 0.0, epsilon).add_(z)", "return z + epsilon"),
+    Mutation("every rule: ε taken off", "numbers", "return signed(z + 0.0, epsilon).add_(z)", "return z - signed(z + 0.0, epsilon)"),
     Mutation("zero, epsilon: sign", "linear", "return linear.transpose(messages[0], linear.weight, x), None", "return -linear.transpose(messages[0], linear.weight, x), None"),
     Mutation("zero: contributions without their weights", "linear", "return linear.transpose(messages[0], linear.weight, x), None", "return linear.transpose(messages[0], torch.ones_like(linear.weight), x), None"),
     Mutation("epsilon: no stabiliser", "linear", "self.stable = stabilise(self.z, rule.epsilon)\n        self.factors", "self.stable = self.z\n        self.factors"),
@@ -88,13 +95,18 @@ MUTATIONS = [
     Mutation("gates: half gives a third", "gates", "return Split(0.5, 0.5)", "return Split(1 / 3, 2 / 3)"),
     Mutation("gates: zero loses nothing", "gates", "return Split(None, 0.5, loss=0.5)", "return Split(None, 1.0)"),
     # LSTM, fast walk
-    Mutation("LSTM (fast): gates i and f swapped", "lstm", "i, f, pre, o = z.split(size, -1)", "f, i, pre, o = z.split(size, -1)"),
-    Mutation("LSTM (fast): gates f and o swapped", "lstm", "i, f, pre, o = z.split(size, -1)", "i, o, pre, f = z.split(size, -1)"),
-    Mutation("LSTM (fast): no path from h to h", "lstm", "q[t].addmm_(qs[t + 1], u)", "pass"),
-    Mutation("LSTM (fast): no path from c to c", "lstm", "k = k * f[t + 1]", "k = k * 0"),
-    Mutation("LSTM (fast): activation for pre-activation", "lstm", "ratio = g / stabilise(pre, epsilon) if blocked", "ratio = g / stabilise(g, epsilon) if blocked"),
-    Mutation("LSTM (fast): no stabiliser at c", "lstm", "stay = 1.0 if epsilon == 0 else c / stabilise(c, epsilon)", "stay = torch.ones_like(c)"),
-    Mutation("LSTM (fast): sign of what reaches x", "lstm", "c_x = qs @ cell.w", "c_x = -qs @ cell.w"),
+    Mutation("LSTM (fast): gates i and f swapped", "lstm", "i, f, pre = gates", "f, i, pre = gates"),
+    Mutation("LSTM (fast): gates o and i swapped", "lstm", "torch.mul(gates[..., 3 * size :].sigmoid_(), part", "torch.mul(gates[..., :size], part"),
+    Mutation("LSTM (fast): no path from h to h", "lstm", "torch.addmm(qs[t], writes[t + 1], u, out=qs[t])", "pass"),
+    Mutation("LSTM (fast): no path from c to c", "lstm", ".addcmul_(k, keeps[t])", ""),
+    Mutation("LSTM (fast): activation for pre-activation", "lstm", "write[piece].div_(signed(pre, epsilon).add_(pre))", "write[piece].div_(signed(g, epsilon).add_(g))"),
+    Mutation("LSTM (fast): no stabiliser at c", "lstm", "stable = signed(c[piece], epsilon).add_(c[piece])", "stable = c[piece]"),
+    Mutation("LSTM (fast): sign of what reaches x", "lstm", "c_x = p @ cell.w", "c_x = -p @ cell.w"),
+    Mutation("GRU (fast): gates r and z swapped", "gru", "r, z = gates.split(size, -1)", "z, r = gates.split(size, -1)"),
+    Mutation("GRU (fast): no path from h to h through n", "gru", ".addmm_(inner[t + 1], u)", ""),
+    Mutation("GRU (fast): the state that is kept gets nothing", "gru", ".addcmul_(keep[t + 1], sums[t + 1])", ""),
+    Mutation("GRU (fast): activation for pre-activation", "gru", "_over(a[piece].tanh(), a[piece], epsilon)", "_over(a[piece].tanh(), a[piece].tanh(), epsilon)"),
+    Mutation("GRU (fast): no stabiliser in the sum", "gru", "sums[piece] = _over(h[piece], h[piece], epsilon)", "sums[piece] = torch.ones_like(h[piece])"),
     Mutation("LSTM (fast): c_n gives nothing", "lstm", "if above.c_n is not None:", "if False:"),
     Mutation("LSTM (fast): bias not booked", "lstm", 'tally.amounts["bias"] =', '_ ='),
     # LSTM, GRU, RNN, any rule

@@ -187,10 +187,10 @@ def main() -> int:
     options = parser.parse_args()
     torch.set_num_threads(1)
     begin = time.monotonic()
+    models, by_gate = coverage()
     with tempfile.TemporaryDirectory() as name:
         toys = made("toy_tasks", options.toy, Path(name))
         mutations = made("mutate_engine", options.mutations, Path(name))
-    models, by_gate = coverage()
     caught = sum(row["caught"] for row in mutations)
     tables = {
         "pointwise non-linearities": pointwise.POINTWISE,
@@ -233,7 +233,7 @@ def main() -> int:
         "",
         "## Toy tasks of Arras et al. 2019",
         "",
-        "Made by `python scripts/toy_tasks.py`: correlation of the two marked numbers with their relevance (ε = 0.001) over 2,500 fresh",
+        "Made by `python scripts/toy_tasks.py`: correlation of the two marked numbers with their relevance (ε = 0.00001) over 2,500 fresh",
         "sequences, mean ± standard deviation over the networks that learnt the task. In subtract-by-order only the order says which",
         "number is taken away: there the gates themselves carry evidence, and the all rule, which gives them nothing, is weaker.",
         "",

@@ -4,8 +4,9 @@
 
 A sequence of 4 to 10 numbers from [-1, -0.5] and [0.5, 1]; two of them, a and b, are marked: they stand in a channel of their
 own. The LSTM's last state gives a + b or a - b through a linear layer without bias. The relevance of a and b (LRP-epsilon with
-0.001, biases absorbed) is correlated with the numbers over fresh sequences, for each gate rule: 1 (or -1 where b is taken away)
-is perfect.
+0.00001, biases absorbed; with 0.001 the stabilisers take a share of the small numbers in these small networks, and the all
+rule falls to 0.99) is correlated with the numbers over fresh sequences, for each gate rule: 1 (or -1 where b is taken away) is
+perfect.
 
 Three tasks: add (one channel for both marked numbers), subtract (b has a channel of its own), and subtract-by-order (one
 channel for both: only the order says which is taken away, so the network must count, and its gates carry information).
@@ -45,7 +46,7 @@ class Task:
     size: int
 
 
-TASKS = (Task("add", 1, 2, 2), Task("subtract", -1, 3, 2), Task("subtract-by-order", -1, 2, 8))
+TASKS = (Task("add", 1, 2, 1), Task("subtract", -1, 3, 1), Task("subtract-by-order", -1, 2, 8))
 
 
 class Sequences(NamedTuple):
@@ -84,6 +85,8 @@ class Calculator(torch.nn.Module):
         super().__init__()
         self.lstm = torch.nn.LSTM(task.channels, task.size, batch_first=True)
         self.output = torch.nn.Linear(task.size, 1, bias=False)
+        with torch.no_grad():
+            self.lstm.bias_ih_l0[task.size : 2 * task.size] = 5.0  # begin by forgetting nothing
 
     def forward(self, x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Calculate: [B, T, channels], [B] -> [B, 1]."""
@@ -113,7 +116,7 @@ def train(task: Task, seed: int, steps: int) -> tuple[Calculator, float]:
 def correlations(model: Calculator, task: Task, gates: str) -> tuple[float, float]:
     """Return the correlation of a with its relevance, and of b with its own, in per cent."""
     data = sequences(task, 2_500, 777)
-    composite = lrp.Composite(default=lrp.Epsilon(0.001))
+    composite = lrp.Composite(default=lrp.Epsilon(1e-5))
     found = lrp.attribute(model.double(), data.x.double(), data.lengths, target=0, composite=composite, gates=gates)
     relevance, rows = found.tokens.sum(2), torch.arange(len(data.x))
     pairs = zip(data.at, data.numbers, strict=True)
