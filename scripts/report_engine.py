@@ -33,7 +33,8 @@ from tests.lrp.oracles.compare import engine_rule  # noqa: E402
 from textlrp import lrp  # noqa: E402
 from textlrp.errors import TextLRPError  # noqa: E402
 from textlrp.files import write_text  # noqa: E402
-from textlrp.lrp import attention, pointwise, structural  # noqa: E402
+from textlrp.lrp import tables as known  # noqa: E402
+from textlrp.lrp.mode import OPERATIONS  # noqa: E402
 
 BOX = {"z-box": {"low": -4.0, "high": 4.0}}
 LIMITS = {torch.float64: 1e-10, torch.float32: 1e-5}
@@ -193,16 +194,17 @@ def main() -> int:
         mutations = made("mutate_engine", options.mutations, Path(name))
     caught = sum(row["caught"] for row in mutations)
     tables = {
-        "pointwise non-linearities": pointwise.POINTWISE,
-        "gates by origin": {*pointwise.GATING, "softmax", "1 − gate"},
-        "copies": structural.COPIES,
-        "sums": structural.SUMS,
-        "selections": structural.SELECTIONS,
+        "with a function of their own": OPERATIONS,
+        "pointwise non-linearities": known.POINTWISE,
+        "of these, gates by origin (and softmax, and 1 − gate)": known.GATING,
+        "copies": known.COPIES,
+        "sums": known.SUMS,
+        "selections: the winner takes all": known.SELECTIONS,
     }
     lines = [
         "# The LRP engine, measured",
         "",
-        f"Made by `python scripts/report_engine.py` with {versions()}. Seeds are fixed in the scripts; nothing here is typed by hand.",
+        f"Made by `python scripts/report_engine.py` with {versions()}. Seeds are fixed in the scripts. No number is typed by hand but those of a paper, in a column that says so.",
         "",
         "## Rules × layers, and the closure of the ledger",
         "",
@@ -222,8 +224,6 @@ def main() -> int:
             [[kind, len(names), ", ".join(f"`{each}`" for each in sorted(names))] for kind, names in tables.items()],
         ),
         "",
-        f"Softmax and attention: {attention.__doc__.strip().rstrip('.')}." if attention.__doc__ else "",
-        "",
         "## Peers",
         "",
         "Largest difference over three random networks (seeds 0 to 2, float64), relative to the largest relevance. Where the peers are",
@@ -234,8 +234,10 @@ def main() -> int:
         "## Toy tasks of Arras et al. 2019",
         "",
         "Made by `python scripts/toy_tasks.py`: correlation of the two marked numbers with their relevance (ε = 0.00001) over 2,500 fresh",
-        "sequences, mean ± standard deviation over the networks that learnt the task. In subtract-by-order only the order says which",
-        "number is taken away: there the gates themselves carry evidence, and the all rule, which gives them nothing, is weaker.",
+        "sequences, mean ± standard deviation over the networks that learnt the task (mean squared error below 0.001). Sizes and ε were",
+        "chosen by trying: with ε = 0.001, or two cells, the all rule gives 0.94 to 0.99. In subtract-by-order only the order says which",
+        "number is taken away; there the all rule, which gives gates nothing, does not follow the numbers. The paper's numbers were",
+        "recalled without the paper at hand and are unchecked.",
         "",
         *toy_table(toys),
         "",
