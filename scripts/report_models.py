@@ -25,6 +25,7 @@ from torch import nn
 from train_imdb import PLANS, WORK, configuration
 from train_imdb_data import DATA, prepare
 
+from textlrp.files import write_json
 from textlrp.models import checkpoint
 from textlrp.models.batches import Encoded, encode, predict_logits, probabilities
 from textlrp.models.config import ModelConfig
@@ -144,6 +145,8 @@ def measure_models(work: Path) -> None:
             record["test_seconds"] = round(time.monotonic() - start, 1)
             record["test"] = measure(probabilities(logits, temperature=read.config.temperature), labels, classes=CLASSES)
             record["test_ece_before"] = measure(probabilities(logits), labels, classes=CLASSES)["ece"]
+            if run == model["shipped"]:  # what was measured on these very files stands beside them
+                write_json(folder / "metrics.json", {**read.metrics, "test": record["test"]})
             record["bytes"] = sum(each.stat().st_size for each in folder.iterdir())
             print(name, run, record["test"]["accuracy"])
             keep(kept)

@@ -33,6 +33,7 @@ from textlrp.models.build import build
 from textlrp.models.config import ModelConfig, make_config
 from textlrp.training.distil import blend, soft_targets
 
+LONGEST = 3000  # tokens that are read of a text; no review of IMDB has more
 WORK = Path(__file__).resolve().parents[1] / "build" / "imdb"
 OPTIONS: dict[str, dict[str, Any]] = {
     "lstm": {"units": 128, "dropout": 0.3, "word_dropout": 0.1, "pooling": ["max"]},
@@ -61,7 +62,8 @@ PLANS = {
 
 def configuration(arch: str, reviews: Reviews) -> ModelConfig:
     """Return what is trained as `arch`."""
-    return make_config(arch, vocabulary_size=len(reviews.vocabulary), classes=["negative", "positive"], **OPTIONS[arch])
+    fixed = {"classes": ["negative", "positive"], "max_tokens": LONGEST}
+    return make_config(arch, vocabulary_size=len(reviews.vocabulary), **fixed, **OPTIONS[arch])
 
 
 def teachers(names: list[str], reviews: Reviews, work: Path) -> np.ndarray:  # -> [n,2]

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-SHELL = [block for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)]
+SHELL = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line[2:] for block in SHELL for line in block.splitlines() if line.startswith("$ textlrp ")]
 OFFLINE = [line for line in COMMANDS if "imdb:" not in line and "--data imdb " not in line]
 

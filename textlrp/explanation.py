@@ -231,9 +231,10 @@ def _name(what: str, name: Any) -> str:
 def _number(what: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         raise ExplanationError(f"the {what} of an explanation must be a number, not {type(value).__name__}")
+    value = float(value)  # type: ignore[arg-type]
     if not abs(value) <= LARGEST or not math.isfinite(value):
         raise ExplanationError(f"the {what} of an explanation is NaN, infinite or beyond 1e100; it is not kept")
-    return float(value)
+    return value
 
 
 def _numbers(what: str, values: Any) -> dict[str, float]:

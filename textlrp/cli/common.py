@@ -70,6 +70,7 @@ def rule_options(command: F) -> F:
 def data_options(command: F) -> F:
     """Add --data and what says how to read it."""
     for option in (
+        click.option("--encoding", metavar="NAME", help="How a table's bytes are to be read. Default: utf-8."),
         click.option("--label-column", metavar="NAME", help="The column that holds the labels, where it is not guessed right."),
         click.option("--text-column", metavar="NAME", help="The column that holds the texts, where it is not guessed right."),
         click.option(

@@ -49,7 +49,7 @@ def _model(name: str) -> dict[str, str | float]:
     config = json.loads((folder / "config.json").read_text("utf-8"))
     metrics_file = folder / "metrics.json"
     metrics = json.loads(metrics_file.read_text("utf-8")) if metrics_file.is_file() else {}
-    test = metrics.get("imdb:test", {})
+    test = metrics.get("imdb:test", metrics.get("test", {}))
     size = sum(each.stat().st_size for each in folder.iterdir())
     return {
         "name": name,

@@ -68,7 +68,7 @@ def train(
         import torch
 
         torch.set_num_threads(threads)
-    reading = {name: settings.pop(name) for name in ("data_dir", "text_column", "label_column")}
+    reading = {name: settings.pop(name) for name in ("data_dir", "text_column", "label_column", "encoding")}
     with shown():
         reviews = read_reviews(data, **reading)
         texts, labels = _drawn(reviews, limit)

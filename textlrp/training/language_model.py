@@ -17,7 +17,7 @@ __all__ = ["LanguageModel"]
 
 
 class LanguageModel(nn.Module):
-    """The next word in each direction from the states of a recurrent classifier; its embedding is also the output's (tied).
+    """The next word in each direction from the states of a recurrent classifier; input and output share the embedding (tied).
 
     `counts` [V] are the words' frequencies: negative words are drawn in proportion to count^¾. Only classifiers of one layer can
     be trained, since a second layer of a bidirectional one would have read the word to be named.
@@ -56,7 +56,7 @@ class LanguageModel(nn.Module):
         return torch.stack(losses).mean()
 
     def _loss(self, direction: int, states: Tensor, words: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Return the sampled softmax loss of states [N,units] and words [N]: logits e·Ph + b over the batch's words and a sample."""
+        """Return the sampled softmax loss of states [N,units] and words [N]: e·Ph + b over the batch's words and a sample."""
         drawn = torch.multinomial(self.chances, self.negatives, replacement=True, generator=generator)
         candidates, place = torch.unique(torch.cat([words, drawn]), return_inverse=True)
         hidden = self.projections[direction](states)  # [N,E]
