@@ -19,8 +19,8 @@ __all__ = ["LanguageModel"]
 class LanguageModel(nn.Module):
     """The next word in each direction from the states of a recurrent classifier; both share the embedding (tied).
 
-    `counts` [V] are the words' frequencies: negative words are drawn in proportion to count^¾. Only classifiers of one layer can
-    be trained, since a second layer of a bidirectional one would have read the word to be named.
+    `counts` [V] are the words' frequencies: negative words are drawn in proportion to count^¾. Only classifiers of one layer
+    can be trained, since a second layer of a bidirectional one would have read the word to be named.
     """
 
     chances: Tensor
