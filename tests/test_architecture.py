@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import textlrp
+
 ROOT = Path(__file__).resolve().parent.parent / "textlrp"
 FILES = sorted(ROOT.rglob("*.py"))
 
@@ -21,7 +23,7 @@ LAYERS = (
     {"models"},
     {"explanation", "explanation_json"},
     {"highlight"},
-    {"rank"},
+    {"ranking"},
     {"training"},
     {"encoding", "targets", "estimator"},
     {"explaining"},
@@ -85,8 +87,13 @@ def test_nothing_is_pickled(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["textlrp.explanation", "textlrp.rank", "textlrp.highlight.html", "textlrp.highlight.terminal"]
+    "name", ["textlrp.explanation", "textlrp.ranking", "textlrp.highlight.html", "textlrp.highlight.terminal"]
 )
 def test_what_draws_needs_no_torch(name: str) -> None:
     code = f"import sys, {name}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_no_public_name_is_hidden_by_a_module_of_that_name() -> None:
+    modules = {path.stem for path in FILES} | {path.parent.name for path in FILES}
+    assert {name for name in textlrp.__all__ if name in modules} == {"errors", "lrp"}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from textlrp import errors, lrp
     from textlrp.classifier import TextClassifier, load
     from textlrp.explanation import Explanation
-    from textlrp.rank import rank
+    from textlrp.ranking import rank
     from textlrp.text.sources import load_reviews
     from textlrp.text.tokens import tokenise
 
@@ -23,7 +23,7 @@ _HOME = {
     "TextClassifier": "textlrp.classifier",
     "load": "textlrp.classifier",
     "load_reviews": "textlrp.text.sources",
-    "rank": "textlrp.rank",
+    "rank": "textlrp.ranking",
     "tokenise": "textlrp.text.tokens",
 }
 _MODULES = ("errors", "lrp")

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from textlrp.explanation import Explanation
 from textlrp.highlight.terminal import ranking_table, render
-from textlrp.rank import rank
+from textlrp.ranking import rank
 from textlrp.text.tokens import tokenise
 
 

@@ -24,7 +24,7 @@ def demo(html: str) -> None:
     from textlrp.highlight.html import page
     from textlrp.highlight.terminal import ranking_table, render
     from textlrp.progress import shown, track
-    from textlrp.rank import rank
+    from textlrp.ranking import rank
 
     began = time.perf_counter()
     out = console()

@@ -71,7 +71,7 @@ def rank(
     mean relevance an occurrence, how many texts hold it, and its share of positive relevance.
     """
     from textlrp.progress import shown, track
-    from textlrp.rank import rank as rank_words
+    from textlrp.ranking import rank as rank_words
 
     with shown():
         reviews = read_reviews(data, labelled=False, **options)

@@ -13,7 +13,7 @@ from textlrp.highlight.scale import DARK, LEVELS, LIGHT, Scale, level, limits, s
 
 if TYPE_CHECKING:
     from textlrp.explanation import Explanation
-    from textlrp.rank import Ranking
+    from textlrp.ranking import Ranking
 
 __all__ = ["coloured", "ranking_table", "render"]
 

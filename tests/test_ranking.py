@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from textlrp.errors import InputError
 from textlrp.explanation import Explanation
-from textlrp.rank import rank
+from textlrp.ranking import rank
 from textlrp.text.tokens import tokenise
 
 
