@@ -22,13 +22,7 @@ __all__ = ["compare"]
 @click.option("--file", type=click.Path(path_type=Path), help="Read the text from this file.")
 @model_option
 @click.option("--target", default="predicted", show_default=True, metavar="T", help="As for `textlrp explain`.")
-@click.option(
-    "--method",
-    "methods",
-    multiple=True,
-    metavar="NAME",
-    help="Compare only these rules or methods (gradient, occlusion, class activation, LIME…); may be given several times.",
-)
+@click.option("--method", "methods", multiple=True, metavar="NAME", help="Compare only these; may be given several times.")
 @click.option("--top", default=4, show_default=True, type=click.IntRange(1), help="How many words to show on each side.")
 @click.option("--html", metavar="F", help="Write a page with the text once for each method; - writes to standard output.")
 def compare(
@@ -37,7 +31,6 @@ def compare(
     """Explain one text by several LRP rules and by other methods, side by side.
 
     For each: the strongest words, how much of the score the words carry, the run time, and the rank correlation with the first.
-    LIME and SHAP come with `pip install 'textlrp[compare]'`; what cannot be used is skipped, and said so.
     """
     from textlrp.cli.explain import target_of
     from textlrp.compare import compare as compare_methods
@@ -62,7 +55,4 @@ def compare(
         sides = row.explanation.top(top)
         words = [", ".join(word for word, _ in side) for side in sides]
         table.add_row(row.method, *words, f"{row.conserved:.1%}", f"{correlation[0, i]:+.2f}", f"{1000 * row.seconds:.0f}")
-    if found.skipped:
-        table.caption = "\n".join(f"skipped: {each.method}: {each.reason}" for each in found.skipped)
-        table.caption_justify = "left"
     console().print(table)
