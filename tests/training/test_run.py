@@ -71,6 +71,15 @@ def test_ready_vectors_are_what_training_begins_with() -> None:
     assert torch.allclose(weight[trained.vocabulary["good"]], torch.full((5,), 9.0), atol=0.01)
 
 
+def test_how_much_of_the_texts_the_vectors_cover_is_told() -> None:
+    from gensim.models import KeyedVectors
+
+    vectors = KeyedVectors(2)
+    vectors.add_vectors(["good", "bad"], np.ones((2, 2), dtype=np.float32))
+    trained = train(TEXTS, LABELS, classes=CLASSES, vectors=vectors, recipe={"epochs": 1})
+    assert any(re.match(r"vectors for 2 of 7 words \(28\.6%\), .* of the running text", line) for line in trained.chosen)
+
+
 def test_texts_are_numbered_as_tokenising_and_looking_up_would() -> None:
     numbered = number_words(TEXTS)
     every = np.arange(len(TEXTS))

@@ -153,6 +153,7 @@ def train(
     module = build(config, seed=seed)
     if vectors is not None:
         _fill(module, vectors, vocabulary, config, seed=seed)
+        tell(_coverage(vectors, numbered.counts(kept)))
     training = Labelled(numbered.encode(kept, vocabulary, max_tokens=config.max_tokens), targets[kept])
     for table in getattr(module, "ngrams", {}).values():
         if table.selected:
@@ -201,6 +202,13 @@ def train(
         command=command,
         state=folder,
     )
+
+
+def _coverage(vectors: KeyedVectors, counts: Mapping[str, int]) -> str:
+    """Say how much of the training texts the vectors cover."""
+    from textlrp.text.vectors import coverage
+
+    return str(coverage(vectors, counts))
 
 
 def _fill(module: nn.Module, vectors: KeyedVectors, vocabulary: Vocabulary, config: ModelConfig, *, seed: int) -> None:

@@ -21,13 +21,17 @@ class Numbered:
     def __init__(self, encoded: Encoded, seen: Sequence[str]) -> None:
         self.encoded, self.seen = encoded, seen
 
-    def vocabulary(self, indices: np.ndarray, *, min_count: int, max_words: int) -> Vocabulary:
-        """Return the vocabulary of some of the texts."""
+    def counts(self, indices: np.ndarray) -> dict[str, int]:
+        """Return how often each word comes in some of the texts."""
         chosen = np.zeros(len(self.encoded), dtype=bool)
         chosen[indices] = True
         numbers = self.encoded.flat[np.repeat(chosen, self.encoded.lengths)]
         counts = np.bincount(numbers, minlength=len(self.seen))
-        found = {word: int(count) for word, count in zip(self.seen, counts, strict=True) if count}
+        return {word: int(count) for word, count in zip(self.seen, counts, strict=True) if count}
+
+    def vocabulary(self, indices: np.ndarray, *, min_count: int, max_words: int) -> Vocabulary:
+        """Return the vocabulary of some of the texts."""
+        found = self.counts(indices)
         vocabulary = Vocabulary.from_counts(found, min_count=min_count, max_size=max_words)
         if len(vocabulary) <= 2:
             raise DataError(
