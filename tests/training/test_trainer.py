@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,15 @@ def test_a_batch_holds_texts_of_similar_length() -> None:
     assert padding < 1.1
 
 
+@pytest.fixture
+def _heard() -> Iterator[None]:
+    """Ctrl-C is heard, even where the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_heard")
 def test_an_interrupted_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     texts, labels = reviews(80)
     options: dict[str, Any] = {"classes": CLASSES, "arch": "lstm", "recipe": {"epochs": 3, "patience": 0}}
