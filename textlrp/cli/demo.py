@@ -44,7 +44,8 @@ def demo(html: str) -> None:
                 track(classifier.explain_stream(reviews["text"], target="margin"), name, total=len(reviews)), min_texts=5
             )
         out.print(ranking_table(ranking, 8))
-    write_out(html, page(explanations, title="textlrp: which words made it say that?"))
+    labels = [f"{e.model} · review {1 + i % len(SHOWN)}" for i, e in enumerate(explanations)]
+    write_out(html, page(explanations, title="textlrp: which words made it say that?", labels=labels))
     say(f"the page with all of this: {html}   ({time.perf_counter() - began:.0f} s)")
 
 
