@@ -31,6 +31,8 @@ LAYERS = (
     {"evaluation"},
     {"baselines"},
     {"compare"},
+    {"tracing"},
+    {"audit", "report"},
     {"cli", "__main__"},
 )
 RANK = {part: i for i, parts in enumerate(LAYERS) for part in parts}

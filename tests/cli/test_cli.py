@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ["explain", "rank", "compare", "evaluate", "train", "models", "data", "demo"]
+COMMANDS = ["explain", "rank", "compare", "evaluate", "report", "audit", "train", "models", "data", "demo"]
 REVIEW = "Not a bad film at all: the cast is wonderful, but the plot is dull and boring."
 
 

@@ -18,6 +18,8 @@ _COMMANDS = {
     "rank": "Rank the words of a whole data set by their relevance.",
     "compare": "Explain one text by several rules and methods, side by side.",
     "evaluate": "Measure a model on a labelled data set.",
+    "report": "Write a page on a model and a data set: words, errors, calibration, audit.",
+    "audit": "Find the words that carry decisions and should not.",
     "train": "Train a classifier on IMDB or on your own labelled texts.",
     "models": "List the models that ship with textlrp.",
     "data": "List the data sets at hand, or look into one.",

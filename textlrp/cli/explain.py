@@ -33,6 +33,9 @@ __all__ = ["explain", "target_of"]
 @click.option("--top", default=5, show_default=True, type=click.IntRange(0), help="How many words to list on each side.")
 @click.option("--html", metavar="F", help="Write one self-contained page; - writes it to standard output.")
 @click.option("--json", "as_json", metavar="F", help="Write the explanation as JSON; - writes it to standard output.")
+@click.option(
+    "--flow", metavar="F", help="Draw how the score travels through the layers, as SVG; - writes it to standard output."
+)
 def explain(
     text: str | None,
     file: Path | None,
@@ -43,6 +46,7 @@ def explain(
     top: int,
     html: str | None,
     as_json: str | None,
+    flow: str | None,
 ) -> None:
     """Explain one review: TEXT, or - for standard input, or --file.
 
@@ -50,16 +54,22 @@ def explain(
     sides, and the ledger: how the explained score divides into words, biases and what the stabilisers absorbed.
     """
     review = read_text(text, file)
-    explanation = open_model(model).explain(review, target=target_of(target), rule=rule, gates=gates)
+    classifier = open_model(model)
+    explanation = classifier.explain(review, target=target_of(target), rule=rule, gates=gates)
     if as_json is not None:
         write_out(as_json, explanation.to_json() + "\n")
     if html is not None:
         write_out(html, explanation.to_html())
-    if "-" not in (html, as_json):
+    if flow is not None:
+        from textlrp.highlight.flow import draw
+        from textlrp.tracing import trace
+
+        write_out(flow, draw(trace(classifier, review, target=target_of(target), rule=rule, gates=gates)) + "\n")
+    if "-" not in (html, as_json, flow):
         from textlrp.highlight.terminal import render
 
         console().print(render(explanation, top=top))
-        for path in (html, as_json):
+        for path in (html, as_json, flow):
             if path is not None:
                 say(f"written: {path}")
 

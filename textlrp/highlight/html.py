@@ -12,7 +12,7 @@ from textlrp.highlight.pieces import pieces
 from textlrp.highlight.scale import LEVELS, Scale, limits
 from textlrp.highlight.templating import environment, policy, script, style
 
-__all__ = ["fragment", "page"]
+__all__ = ["fragment", "page", "review_view"]
 
 _LEDGER_NAMES = {"words": "words", "bias": "biases", "stabiliser": "stabilisers", "initial_state": "initial states"}
 
@@ -40,7 +40,9 @@ def page(
     if labels is not None and len(labels) != len(found):
         raise InputError(f"{len(found)} explanations need {len(found)} labels, one each, not {len(labels)}")
     headings = list(labels) if labels is not None else [f"Text {i + 1}" if len(found) > 1 else "" for i in range(len(found))]
-    reviews = [_review(e, limit, heading, k) for e, limit, heading in zip(found, limits(found, scale), headings, strict=True)]
+    reviews = [
+        review_view(e, limit, heading, k) for e, limit, heading in zip(found, limits(found, scale), headings, strict=True)
+    ]
     css, js = style(), script("script.js")
     return (
         environment()
@@ -51,11 +53,11 @@ def page(
 
 def fragment(e: Explanation, *, scale: Scale = "each", k: int = 5) -> str:
     """Give the explanation as a piece of HTML for a notebook's cell: no script, no ids, styles that touch nothing else."""
-    review = _review(e, limits([e], scale)[0], "", k)
+    review = review_view(e, limits([e], scale)[0], "", k)
     return environment().get_template("fragment.html.j2").render(review=review, style=style(), levels=LEVELS)
 
 
-def _review(e: Explanation, limit: float, heading: str, k: int) -> dict[str, Any]:
+def review_view(e: Explanation, limit: float, heading: str, k: int) -> dict[str, Any]:
     """What the template draws of one explanation: plain strings and numbers only."""
     merged = spans.phrases(e)
     phrase_limit = max((abs(each.relevance) for each in merged), default=0.0)

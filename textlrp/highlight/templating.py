@@ -39,16 +39,18 @@ def policy(css: str, js: str) -> str:
 
 
 @cache
-def style() -> Markup:
-    """Return the style sheet of all pages."""
+def style(further: str = "") -> Markup:
+    """Return the style sheet of all pages, with the sheet called `further` after it."""
     colours = {name: list(zip(shades(LIGHT, sign), shades(DARK, sign), strict=True)) for name, sign in (("p", +1), ("n", -1))}
     css = environment().get_template("style.css.j2").render(light=LIGHT, dark=DARK, colours=colours, levels=LEVELS)
+    if further:
+        css += "\n" + str(script(further))
     return Markup("\n".join(line.strip() for line in css.splitlines() if line.strip()))  # noqa: S704
 
 
 @cache
 def script(name: str) -> Markup:
-    """Return a script that lies among the templates, as it is."""
+    """Return a script (or a sheet) that lies among the templates, as it is."""
     source, _, _ = environment().loader.get_source(environment(), name)  # type: ignore[union-attr]
     return Markup(source.strip())  # noqa: S704
 

@@ -1,0 +1,1 @@
+"""A report on a model and a data set: one streaming pass, figures, and one self-contained page."""

@@ -1,0 +1,139 @@
+"""`report`: gather, audit, trace one example, and write the page with its examples beside it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from textlrp.audit.run import audit as run_audit
+from textlrp.errors import InputError
+from textlrp.files import atomic_folder, write_text
+from textlrp.highlight.html import page as examples_page
+from textlrp.report.gather import Gathered, gather
+from textlrp.report.page import page
+from textlrp.tracing import trace
+from textlrp.training.metrics import measure
+
+if TYPE_CHECKING:
+    from textlrp.audit.record import Audit
+    from textlrp.classifier import TextClassifier
+    from textlrp.explaining import Rule
+
+__all__ = ["Report", "report"]
+
+PER_PAGE = 20
+
+
+class Report(NamedTuple):
+    """What was written, and what stands in it."""
+
+    path: Path
+    folder: Path | None
+    gathered: Gathered
+    audit: Audit | None
+
+
+def report(
+    classifier: TextClassifier,
+    texts: Sequence[str],
+    labels: Sequence[int],
+    out: str | os.PathLike[str],
+    *,
+    data: str = "",
+    training: tuple[Sequence[str], Sequence[int]] | None = None,
+    rule: Rule = "default",
+    gates: str = "all",
+    k: int = 10,
+    min_texts: int | None = None,
+    audited: bool = True,
+    examples: int = 100,
+    command: str = "",
+    seed: int = 0,
+) -> Report:
+    """Write a report on a classifier and labelled texts to the file `out`, whole or not at all.
+
+    Pages of up to `examples` errors, most confident first, and of as many texts it got right (40 at most) lie in the folder
+    OUT-examples beside it and are linked; with `examples` 0 there are none. `audited=False` leaves out the audit. All texts are
+    explained once, as a stream. Raises InputError where labels do not fit, OSError where `out` cannot be written.
+    """
+    path = Path(out)
+    if not path.name or path.is_dir() or not path.parent.is_dir():
+        raise InputError(f"cannot write the report {str(out)!r}: name a file in a folder that exists, such as report.html")
+    found = gather(
+        classifier, texts, labels, rule=rule, gates=gates, most_wrong=max(examples, 3), most_right=min(examples, 40), seed=seed
+    )
+    metrics = measure(found.probabilities.astype(float), found.labels, classes=found.classes)
+    audit = None
+    if audited:
+        audit = run_audit(classifier, texts, labels, training=training, gathered=found, seed=seed)
+    example = _typical(found)
+    target = "margin" if len(found.classes) == 2 else "predicted"
+    text = texts[example]
+    folder, links = _examples(path, found, examples)
+    content = page(
+        texts,
+        title=f"{found.model} on {data}" if data else found.model,
+        gathered=found,
+        metrics=metrics,
+        audit=audit,
+        flow=trace(classifier, text, target=target, rule=rule, gates=gates),
+        flow_text=text,
+        examples=links,
+        made=_made(found, command, seed),
+        versions=_versions(),
+        k=k,
+        min_texts=min_texts,
+    )
+    write_text(path, content)
+    return Report(path, folder, found, audit)
+
+
+def _typical(found: Gathered) -> int:
+    """The text whose flow is drawn: a short one that the model got right, else the first."""
+    short = sorted((len(e.tokens), i) for i, e in found.right if len(e.tokens) >= 5)
+    return short[0][1] if short else 0
+
+
+def _examples(path: Path, found: Gathered, most: int) -> tuple[Path | None, list[tuple[str, str]]]:
+    """Write the pages of examples, and return their folder and the links to them."""
+    if not most:
+        return None, []
+    folder = path.with_name(f"{path.stem}-examples")
+    links = []
+    with atomic_folder(folder) as temporary:
+        for kind, kept in (("Errors", found.wrong[:most]), ("Right", found.right)):
+            for begin in range(0, len(kept), PER_PAGE):
+                part = kept[begin : begin + PER_PAGE]
+                labels = [f"Text {i + 1:,}, labelled {found.classes[int(found.labels[i])]}" for i, _ in part]
+                number = begin // PER_PAGE + 1
+                name = f"{kind} {begin + 1} to {begin + len(part)}"
+                content = examples_page([e for _, e in part], title=f"{name} of {path.name}", labels=labels, scale="each")
+                write_text(temporary / f"{kind.lower()}-{number}.html", content)
+                how = ", most confident first" if kind == "Errors" else ", drawn by chance"
+                links.append((_href(f"{folder.name}/{kind.lower()}-{number}.html"), name + how))
+    return folder, links
+
+
+def _href(path: str) -> str:
+    from urllib.parse import quote
+
+    return "./" + quote(path, errors="replace")
+
+
+def _made(found: Gathered, command: str, seed: int) -> str:
+    parts = [f"model {found.model}", f"rule {found.rule}", f"gates {found.gates}", f"seed {seed}"]
+    return " · ".join([*parts, f"made by {command}"] if command else parts)
+
+
+def _versions() -> str:
+    found = []
+    for name in ("textlrp", "torch", "numpy", "scikit-learn", "matplotlib"):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join([*found, f"Python {platform.python_version()}"])
