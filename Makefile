@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format wheel clean
+.PHONY: help demo test test-slow check format report wheel clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ check: $(VENV)/.dev  ## format, lint and types, without changing anything
 format: $(VENV)/.dev  ## put the code into its format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+report: $(VENV)/.run  ## write reports/bundled.html: the bundled LSTM on the bundled reviews
+	$(BIN)/textlrp report --model imdb-lstm --data bundled --examples 0 --out reports/bundled.html
 
 wheel: $(VENV)/.dev  ## build a wheel that holds the bundled reviews and models, into dist/
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

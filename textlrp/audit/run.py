@@ -213,7 +213,10 @@ def _watch(source: _Source, k: int, known: set[str], tested: dict[str, Finding])
         chosen = [i for i in members[np.argsort(-value[members], kind="stable")].tolist() if source.words[i] not in known][:k]
         for i in chosen:
             known.add(source.words[i])
-            evidence = f"in {source.count[i]:,.0f} held-out texts" + (", too few to test" if source.count[i] < FEWEST else "")
+            count = int(source.count[i])
+            evidence = f"in {count:,} held-out text{'s' if count != 1 else ''}" + (
+                ", too few to test" if count < FEWEST else ""
+            )
             found.append(tested.get(source.words[i]) or source.finding(i, test="", p=1.0, evidence=evidence))
     return found
 

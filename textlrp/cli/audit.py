@@ -78,12 +78,13 @@ def _print(view: dict[str, Any]) -> None:
     out = console()
     out.print(f"{view['tests']} tests; the chance of any false alarm is at most {view['level']}. {view['sources']}")
     for name, rows in (("ALARMS", view["alarms"]), ("watch list, no alarms", view["watch"])):
-        table = Table(title=f"{name}: {len(rows) or 'none'}")
-        for column in ("word", "kind", "speaks for", "relevance", "texts", "evidence", "p", "deleted: flips", "accuracy there"):
-            table.add_column(column)
+        table = Table(title=f"{name}: {len(rows)}")
+        for column in ("word", "for", "relevance", "p", "deleted: flips", "evidence"):
+            table.add_column(column, justify="right" if column in ("relevance", "p") else "left")
         for row in rows:
-            keys = ("word", "kind", "speaks_for", "relevance", "texts", "evidence", "p", "flips", "accuracy")
-            table.add_row(*(row[key] for key in keys))
+            kind = f" ({row['kind']})" if row["kind"] != "word" else ""
+            keys = ("speaks_for", "relevance", "p", "flips", "evidence")
+            table.add_row(row["word"] + kind, *(row[key] for key in keys))
         out.print(table if rows else f"{name}: none")
     table = Table(title="whole kinds of words, deleted everywhere")
     for column in ("kind", "words", "share", "texts", "flips", "accuracy"):

@@ -62,7 +62,7 @@ def _finding(each: Finding) -> dict[str, str]:
         "relevance": plain.number(each.relevance),
         "texts": f"{each.texts:,} {each.source}",
         "evidence": each.evidence,
-        "p": "not tested" if not each.test else f"{each.adjusted:.2g}",
+        "p": "–" if not each.test else f"{each.adjusted:.2g}",
         "flips": "" if effect is None else _flips(effect),
         "accuracy": "" if effect is None else _accuracy(effect),
         "inserted": "" if effect is None or effect.inserted is None else plain.percent(effect.inserted),
