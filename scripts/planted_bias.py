@@ -128,6 +128,9 @@ def report(runs: list[dict[str, Audit]], options: argparse.Namespace, seconds: f
         f"{next(iter(runs[0].values())).level:.0%}.",
         "A false alarm here is an alarm for any word but the token.",
         "",
+        "Ranked first: first on the audit's list, alarms before words that were tested and passed, these by their p-value.",
+        "Without training texts the held-out labels alone must contradict the token, which takes many texts that hold it.",
+        "",
         "| audit | token ranked first | alarm for the token | audits with a false alarm | false alarms | tests an audit |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
