@@ -20,7 +20,7 @@ $(VENV)/.made:
 $(VENV)/.run: $(VENV)/.made pyproject.toml constraints.txt
 	@echo "setting up $(VENV) (pinned versions, once)…"
 	$(INSTALL) torch
-	$(INSTALL) hatchling editables
+	$(INSTALL) hatchling editables setuptools
 	$(INSTALL) --no-build-isolation --editable .
 	touch $@
 
