@@ -32,7 +32,10 @@ LAYERS = (
     {"baselines"},
     {"compare"},
     {"tracing"},
+    {"faithfulness"},
+    {"corpus"},
     {"audit", "report"},
+    {"server"},
     {"cli", "__main__"},
 )
 RANK = {part: i for i, parts in enumerate(LAYERS) for part in parts}
