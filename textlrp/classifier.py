@@ -197,12 +197,15 @@ class TextClassifier(Estimator):
             )
 
     def logits(self, texts: Iterable[str]) -> np.ndarray:
-        """Return the logits [n, C] of texts, float32, in their order."""
+        """Return the logits [n, C] of texts, float32, in their order; NumericalError names those where they are not finite."""
+        from textlrp.finite import check_finite
         from textlrp.models.batches import encode, predict_logits
 
         self._check_fitted()
         encoded = encode(check_texts(texts), self.vocabulary_, max_tokens=self.config_.max_tokens)
-        return predict_logits(self.module_, encoded).reshape(-1, len(self.classes_))
+        found = predict_logits(self.module_, encoded).reshape(-1, len(self.classes_))
+        check_finite("logits", found)
+        return found
 
     def predict_proba(self, texts: Iterable[str]) -> np.ndarray:
         """Return the probability of each class [n, C], calibrated by the temperature that was fitted on validation texts."""

@@ -12,6 +12,7 @@ __all__ = [
     "ExplanationError",
     "InputError",
     "MissingPackageError",
+    "NumericalError",
     "RelevanceError",
     "TextLRPError",
     "TrainingError",
@@ -50,6 +51,17 @@ class TrainingError(TextLRPError):
 
 class RelevanceError(TextLRPError):
     """Relevance cannot be propagated through a model: an operation has no rule, or a rule cannot be applied."""
+
+
+class NumericalError(TextLRPError, ArithmeticError):
+    """The numbers of a text overflowed or became NaN; `texts` holds the places of such texts among those given, from 0."""
+
+    def __init__(self, message: str, texts: Iterable[int] = ()) -> None:
+        super().__init__(message)
+        self.texts = tuple(texts)
+
+    def __reduce__(self) -> tuple[type[NumericalError], tuple[str, tuple[int, ...]]]:
+        return type(self), (str(self), self.texts)
 
 
 class ExplanationError(TextLRPError):

@@ -1,0 +1,63 @@
+"""Numbers that overflow or become NaN: an error that names the text, never a probability or a colour."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+import textlrp
+from textlrp.errors import NumericalError
+from textlrp.finite import check_finite
+
+
+@pytest.fixture
+def overflowing() -> textlrp.TextClassifier:
+    """A classifier whose logits overflow on texts with "huge", and nowhere else."""
+    classifier = textlrp.load("imdb-dense")
+    with torch.no_grad():
+        weights = dict(classifier.module.named_parameters())
+        weights["embedding.weight"][classifier.vocabulary["huge"]] = 3e38
+        weights["head.output.weight"] *= 1e3
+    return classifier
+
+
+def test_finite_rows_pass() -> None:
+    check_finite("logits", np.zeros((3, 2)))
+    check_finite("logits", np.zeros((0, 2)))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_the_error_names_the_texts_by_their_ids(bad: float) -> None:
+    values = np.zeros((4, 3, 2))
+    values[1, 2, 0] = values[3, 0, 1] = bad
+    with pytest.raises(NumericalError, match=r"relevance of texts 'b', 'd' are not finite") as found:
+        check_finite("relevance", values, texts=["a", "b", "c", "d"])
+    assert found.value.texts == (1, 3)
+
+
+def test_rows_of_a_batch_are_named_by_their_places_in_the_whole() -> None:
+    with pytest.raises(NumericalError, match="text 70 ") as found:
+        check_finite("scores", np.array([0.0, np.inf]), places=np.array([12, 70]))
+    assert found.value.texts == (70,)
+
+
+def test_a_thousand_bad_texts_make_a_short_message() -> None:
+    with pytest.raises(NumericalError, match="4 and 995 more") as found:
+        check_finite("scores", np.full(1000, np.nan))
+    assert len(str(found.value)) < 300
+    assert len(found.value.texts) == 1000
+
+
+def test_the_error_passes_from_one_process_to_another() -> None:
+    error = pickle.loads(pickle.dumps(NumericalError("no", [3])))
+    assert (str(error), error.texts) == ("no", (3,))
+
+
+def test_a_prediction_that_overflows_names_its_text(overflowing: textlrp.TextClassifier) -> None:
+    with pytest.raises(NumericalError, match="logits of text 1 ") as found:
+        overflowing.predict_proba(["a fine film", "a huge film", "dull"])
+    assert found.value.texts == (1,)
+    assert np.isfinite(overflowing.predict_proba(["a fine film", "dull"])).all()
