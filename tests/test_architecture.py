@@ -32,7 +32,7 @@ LAYERS = (
     {"baselines"},
     {"compare"},
     {"tracing"},
-    {"faithfulness"},
+    {"faithfulness", "documents"},
     {"corpus"},
     {"audit", "report"},
     {"server"},
