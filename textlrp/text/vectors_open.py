@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from textlrp.errors import EmbeddingError
+from textlrp.text.vectors_xz import Xz
 
 __all__ = ["Stream", "open_stream"]
 
@@ -24,11 +25,13 @@ __all__ = ["Stream", "open_stream"]
 MOST_GROWTH = 100
 FREE_BYTES = 64 * 1024**2
 MOST_BYTES = 256 * 1024**3
+#: How a member of a .zip may be compressed: LZMA may ask for 4 GiB of memory before its first byte.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 _UNREADABLE = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile)
 _PACKED: dict[str, tuple[bytes, Callable[..., Any], str]] = {
     ".gz": (b"\x1f\x8b", gzip.open, "gzip"),
     ".bz2": (b"BZh", bz2.open, "bzip2"),
-    ".xz": (b"\xfd7zXZ", lzma.open, "xz"),
+    ".xz": (b"\xfd7zXZ", Xz, "xz"),
 }
 
 
@@ -121,11 +124,17 @@ def _open_member(stack: contextlib.ExitStack, raw: io.BufferedReader, name: str,
         hint = f"; did you mean {close[0]!r}?" if close else ";"
         raise EmbeddingError(f"{name} has no member {chosen!r}{hint} It holds: {listed}")
     info = archive.getinfo(chosen)
+    if info.compress_type not in _METHODS:
+        raise EmbeddingError(
+            f"the member {chosen!r} of {name} is compressed by a method other than deflate or bzip2; "
+            "unpack it, and give the file"
+        )
     try:
         data = stack.enter_context(archive.open(info))
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise EmbeddingError(f"the member {chosen!r} of {name} cannot be opened: {error}") from error
-    return Stream(f"{name} ({chosen})", data, info.file_size, info.compress_size, data.tell)
+    packed = min(info.compress_size, os.fstat(raw.fileno()).st_size)  # what the archive says may be a lie
+    return Stream(f"{name} ({chosen})", data, info.file_size, packed, data.tell)
 
 
 def _near(place: Path) -> str:

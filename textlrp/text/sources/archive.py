@@ -15,12 +15,13 @@ from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple, cast
 
 from textlrp.errors import DataError
+from textlrp.text.sources.bounded import LARGEST_MEMBER, LARGEST_TOTAL, Bounded, most_unpacked, too_large
 
 __all__ = ["ARCHIVES", "LARGEST_MEMBER", "LARGEST_TOTAL", "Member", "is_archive", "members"]
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
-LARGEST_MEMBER = 64 * 2**20  # bytes of one text
-LARGEST_TOTAL = 4 * 2**30  # bytes of an archive, unpacked
+#: How a member of a .zip may be compressed: LZMA may ask for 4 GiB of memory before its first byte.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 
 
 class Member(NamedTuple):
@@ -75,18 +76,22 @@ def _from_tar(path: Path, wanted: Callable[[PurePosixPath], bool]) -> Iterator[M
             )  # unlike tarfile's own stream, it checks length and CRC
         else:
             raw.seek(0)
-        stream = _Bounded(raw, path)
+        most = _most(path)
+        stream = Bounded(raw, path, most=most, most_at_once=LARGEST_MEMBER + 4096)
+        taken = 0
         tar = stack.enter_context(tarfile.open(fileobj=stream, mode="r:"))  # type: ignore[call-overload]
         for info in tar:
-            tar.members = []  # nothing is kept: a hundred thousand members are read once, in order
-            if not (info.isreg() or info.isdir()):
-                raise DataError(
-                    f"the archive {str(path)!r} holds {info.name!r}, a link or device; refused: get it from its source"
-                )
+            tar.members = []  # type: ignore[attr-defined]  # nothing is kept: a hundred thousand members are read once, in order
+            if not (info.isreg() or info.isdir()) or info.issparse():
+                kind = "a file with holes" if info.issparse() else "a link or device"
+                raise DataError(f"the archive {str(path)!r} holds {info.name!r}, {kind}; refused: get it from its source")
             name = _safe_name(info.name, path)
             if info.isdir() or _junk(name) or not wanted(name):
                 continue
             _check_size(f"{info.name!r} in {str(path)!r}", info.size)
+            taken += info.size
+            if taken > most:
+                raise too_large(path, most)
             handle = tar.extractfile(info)
             data = handle.read() if handle else b""
             if len(data) != info.size:
@@ -100,8 +105,9 @@ def _from_tar(path: Path, wanted: Callable[[PurePosixPath], bool]) -> Iterator[M
 def _from_zip(path: Path, wanted: Callable[[PurePosixPath], bool]) -> Iterator[Member]:
     with _broken_archive(path), zipfile.ZipFile(path) as archive:
         infos = archive.infolist()
-        if sum(info.file_size for info in infos) > LARGEST_TOTAL:
-            raise _too_large(path)
+        most = _most(path)
+        if sum(info.file_size for info in infos) > most:
+            raise too_large(path, most)
         for info in infos:
             mode = info.external_attr >> 16
             if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -112,6 +118,8 @@ def _from_zip(path: Path, wanted: Callable[[PurePosixPath], bool]) -> Iterator[M
             if info.is_dir() or _junk(name) or not wanted(name):
                 continue
             _check_size(f"{info.filename!r} in {str(path)!r}", info.file_size)
+            if info.compress_type not in _METHODS:
+                raise NotImplementedError(f"{info.filename!r} is compressed by a method other than deflate or bzip2")
             with archive.open(info) as handle:
                 data = handle.read(info.file_size + 1)
             if len(data) != info.file_size:
@@ -131,31 +139,8 @@ def _broken_archive(path: Path) -> Iterator[None]:
         raise DataError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
 
 
-class _Bounded:
-    """A stream that refuses to give more bytes than an honest archive holds, in all or at once."""
-
-    def __init__(self, stream: IO[bytes], path: Path) -> None:
-        self._stream, self._path = stream, path
-
-    def read(self, size: int = -1) -> bytes:
-        if size < 0 or size > LARGEST_MEMBER + 4096 or self._stream.tell() > LARGEST_TOTAL:
-            raise _too_large(self._path)
-        return self._stream.read(size)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        if offset > LARGEST_TOTAL:
-            raise _too_large(self._path)
-        return self._stream.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._stream.tell()
-
-
-def _too_large(path: Path) -> DataError:
-    return DataError(
-        f"the archive {str(path)!r} unpacks to more than {LARGEST_TOTAL >> 30} GiB, or has a member of more than "
-        f"{LARGEST_MEMBER >> 20} MiB; if you trust it, unpack it and give the folder"
-    )
+def _most(path: Path) -> int:
+    return min(LARGEST_TOTAL, most_unpacked(path, largest=None))
 
 
 def _check_size(what: str, size: int) -> None:

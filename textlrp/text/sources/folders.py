@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath
 
 from textlrp.errors import DataError
 from textlrp.progress import track
-from textlrp.text.sources.archive import Member, members
+from textlrp.text.sources.archive import Member, _junk, members
 from textlrp.text.sources.decode import decode
 from textlrp.text.sources.labels import natural_key
 from textlrp.text.sources.tables import Options, Rows
 
-__all__ = ["SPLITS", "read_tree", "split_name"]
+__all__ = ["SPLITS", "list_tree", "read_tree", "split_name"]
 
 SPLITS = {
     **{"train": "train", "training": "train", "test": "test", "testing": "test"},
@@ -35,9 +36,29 @@ def read_tree(path: Path, options: Options) -> dict[str, Rows]:
 
     A text's id is its path; texts are sorted by class, then by path, numbers by their value.
     """
-    found: list[tuple[tuple[str, ...], str]] = []
-    for member in track(members(path, _is_text), f"reading {path.name}"):
-        found.append((member.name.parts, _decode(member, path, options)))
+    found = [
+        (member.name.parts, _decode(member, path, options)) for member in track(members(path, _is_text), f"reading {path.name}")
+    ]
+    return arrange(found, path, labelled=options.labelled)
+
+
+def list_tree(path: Path, options: Options) -> dict[str, Rows]:
+    """Return what `read_tree` does of a folder, with the path of each file (below the folder) in place of its text.
+
+    Nothing is opened; the names of the files are all that is kept.
+    """
+    found = []
+    for folder, subfolders, files in os.walk(path):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        for file in files:
+            name = PurePosixPath(*Path(folder, file).relative_to(path).parts)
+            if not _junk(name) and _is_text(name):
+                found.append((name.parts, str(name)))
+    return arrange(found, path, labelled=options.labelled)
+
+
+def arrange(found: list[tuple[tuple[str, ...], str]], path: Path, *, labelled: bool) -> dict[str, Rows]:
+    """Sort files, given as the parts of their path and their text, into splits, classes and order."""
     if not found:
         raise DataError(
             f"{str(path)!r} holds no texts: it needs a sub-folder for each class with files such as 1.txt, "
@@ -58,7 +79,7 @@ def read_tree(path: Path, options: Options) -> dict[str, Rows]:
             continue  # a README beside the folders of the classes is not a review
         by_split.setdefault(split, []).append((inner[0], parts, text))
     if not by_split:
-        if options.labelled:
+        if labelled:
             raise DataError(
                 f"{str(path)!r} holds texts but no sub-folder for each class; make them, "
                 "or read without labels (labelled=False)"

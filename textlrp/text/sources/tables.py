@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from textlrp.errors import DataError
 from textlrp.progress import track
+from textlrp.text.sources.bounded import ROW_BYTES, Bounded, most_unpacked, too_large
 from textlrp.text.sources.columns import Columns, find_columns
 from textlrp.text.sources.decode import first_bad_byte, not_text, well_formed
 from textlrp.text.sources.labels import label_name
+from textlrp.text.sources.parquet import read_parquet
 
 __all__ = ["TABLES", "Options", "Rows", "is_table", "read_table"]
 
@@ -84,14 +87,19 @@ def _empty(path: Path) -> DataError:
 
 def _open(path: Path, options: Options) -> IO[str]:
     if path.suffix.lower() == ".gz":
-        return cast(IO[str], gzip.open(path, "rt", encoding=options.encoding, errors=options.errors, newline=""))
+        return io.TextIOWrapper(_unpacked(path), encoding=options.encoding, errors=options.errors, newline="")
     return open(path, encoding=options.encoding, errors=options.errors, newline="")
+
+
+def _unpacked(path: Path) -> io.BufferedReader:
+    stream = cast(IO[bytes], gzip.open(path, "rb"))  # noqa: SIM115 - closed by the Bounded around it
+    return io.BufferedReader(Bounded(stream, path, most=most_unpacked(path, largest=None)), 1 << 16)
 
 
 def _wrong_bytes(path: Path, encoding: str) -> DataError:
     with contextlib.ExitStack() as stack:
-        opener: Any = gzip.open if path.suffix.lower() == ".gz" else open
-        stream = stack.enter_context(opener(path, "rb"))
+        packed = path.suffix.lower() == ".gz"
+        stream: BinaryIO = stack.enter_context(_unpacked(path) if packed else open(path, "rb"))  # noqa: SIM115
         head = stream.read(4)
         stream.seek(0)
         offset, line = first_bad_byte(stream, encoding) or (0, 1)
@@ -109,8 +117,10 @@ def _columns(path: Path, options: Options, names: Sequence[str]) -> Columns:
 
 
 def _collect(path: Path, columns: Columns, parts: Iterable[dict[str, list[Any]]]) -> Rows:
-    rows = Rows([], [], [])
+    rows, most = Rows([], [], []), most_unpacked(path, largest=None)
     for part in parts:
+        if ROW_BYTES * len(rows.texts) > most:
+            raise too_large(path, most)
         before = len(rows.texts)
         rows.texts.extend(_text(value, path, before + place) for place, value in enumerate(part[columns.text], start=1))
         count = len(rows.texts) - before
@@ -201,6 +211,14 @@ def _json_lines(path: Path, handle: IO[str]) -> Iterator[dict[str, Any]]:
         yield record
 
 
+def _parquet(path: Path, options: Options) -> Rows:
+    parts = read_parquet(path, lambda names: _columns(path, options, names))
+    first = next(parts, None)
+    if first is None:
+        raise _empty(path)
+    return _collect(path, first[0], (part for _, part in chain([first], parts)))
+
+
 _SAMPLE = '{"text": "…", "label": "…"}'
 
 
@@ -250,40 +268,3 @@ def _records(path: Path, options: Options, records: Iterable[dict[str, Any]]) ->
             yield {name: [record.get(name)] for name in columns if name}
 
     return _collect(path, columns, parts())
-
-
-def _parquet(path: Path, options: Options) -> Rows:
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        with parquet.ParquetFile(path) as file:
-            schema = file.schema_arrow
-            columns = _columns(path, options, schema.names)
-            wanted = [name for name in columns if name]
-            names = _class_names(schema.metadata, columns.label)
-
-            def parts() -> Iterator[dict[str, list[Any]]]:
-                for batch in track(file.iter_batches(20_000, columns=wanted), f"reading {path.name}"):
-                    part = {name: batch.column(name).to_pylist() for name in wanted}
-                    if names and columns.label:
-                        part[columns.label] = [
-                            names[n] if isinstance(n, int) and 0 <= n < len(names) else None for n in part[columns.label]
-                        ]
-                    yield part
-
-            return _collect(path, columns, parts())
-    except UnicodeDecodeError as error:
-        raise DataError(f"{str(path)!r} holds a text that is not UTF-8 ({error}); write it again") from None
-    except (pyarrow.ArrowException, OSError) as error:
-        if getattr(error, "errno", None):
-            raise
-        raise DataError(f"{str(path)!r} is broken or not Parquet ({error}); write it again") from error
-
-
-def _class_names(metadata: dict[bytes, bytes] | None, column: str | None) -> list[str]:
-    """The names of the classes, where the Hugging Face library wrote the file and stored them beside the numbers."""
-    try:
-        return list(json.loads((metadata or {})[b"huggingface"])["info"]["features"][column]["names"])
-    except (KeyError, TypeError, ValueError):
-        return []
