@@ -13,7 +13,7 @@ from typing import Any
 
 from textlrp.errors import InputError
 
-__all__ = ["atomic_folder", "atomic_path", "write_json", "write_text"]
+__all__ = ["atomic_folder", "atomic_path", "write_bytes", "write_json", "write_text"]
 
 
 @contextlib.contextmanager
@@ -73,6 +73,12 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write `text` as UTF-8, whole or not at all; lone surrogates are written as `?`."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(text.encode("utf-8", errors="replace"))
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write bytes, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_json(path: str | os.PathLike[str], value: Any, *, indent: int | None = 2) -> None:

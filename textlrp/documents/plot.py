@@ -1,0 +1,56 @@
+"""Documents as points: the two main directions of their vectors, a panel for each way of making them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+__all__ = ["plot"]
+
+#: Colours that colour-blind readers can tell apart (Okabe & Ito 2008), each with a marker of its own.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c6d31")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "h", "d")
+
+
+def plot(
+    vectors: Mapping[str, np.ndarray],
+    labels: Sequence[int] | np.ndarray,
+    classes: Sequence[str],
+    *,
+    notes: Mapping[str, str] | None = None,
+    form: str = "png",
+) -> bytes:
+    """Draw vectors [n, E] of documents, brought to unit length, on their two principal components; labels [n] pick the marker.
+
+    `notes` stands under a panel's name. `form` is what matplotlib can write: png, svg, pdf.
+
+    >>> plot({"uniform": np.eye(4)}, [0, 1, 0, 1], ["a", "b"])[:4]
+    b'\\x89PNG'
+    """
+    from matplotlib.figure import Figure
+    from sklearn.decomposition import PCA
+    from sklearn.preprocessing import normalize
+
+    numbers = np.asarray(labels)
+    figure = Figure(figsize=(4.6 * len(vectors), 5.2), layout="constrained", dpi=110)
+    for axes, (name, given) in zip(figure.subplots(1, len(vectors), squeeze=False)[0], vectors.items(), strict=True):
+        points = PCA(2, random_state=0).fit_transform(normalize(given))  # [n,2]
+        for i, label in enumerate(classes):
+            here = points[numbers == i]
+            style = {"marker": MARKERS[i % len(MARKERS)], "color": COLOURS[i % len(COLOURS)]}
+            axes.scatter(here[:, 0], here[:, 1], s=14, alpha=0.7, linewidths=0, label=_plain(label), **style)
+        axes.set_title(name + (f"\n{notes[name]}" if notes and name in notes else ""), fontsize=11)
+        axes.set(xticks=[], yticks=[])
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=min(len(classes), 5), markerscale=1.8, frameon=False)
+    out = io.BytesIO()
+    figure.savefig(out, format=form, metadata={"Date": None} if form == "svg" else None)
+    return out.getvalue()
+
+
+def _plain(name: str) -> str:
+    """Keep matplotlib from reading a class's name as mathematics, or from hiding it."""
+    escaped = name.replace("$", r"\$")
+    return f" {escaped}" if escaped.startswith("_") else escaped
