@@ -102,10 +102,10 @@ class Explanation:
     def sides(self) -> tuple[str, str]:
         """What positive and negative relevance speak for: ("for A", "against A"), of a margin A - B ("for A", "for B")."""
         if self.target not in self.probabilities:
-            for one in self.probabilities:
-                for other in self.probabilities:
-                    if self.target == f"{one} - {other}":
-                        return f"for {one}", f"for {other}"
+            for place in re.finditer("(?= - )", self.target):
+                one, other = self.target[: place.start()], self.target[place.start() + 3 :]
+                if one in self.probabilities and other in self.probabilities:
+                    return f"for {one}", f"for {other}"
         return f"for {self.target}", f"against {self.target}"
 
     def top(self, k: int = 5) -> Top:
@@ -221,17 +221,19 @@ def _read_to(read_to: Any, text: str, tokens: tuple[Token, ...]) -> int:
 
 
 def _name(what: str, name: Any) -> str:
-    if not isinstance(name, str) or len(name) > LONGEST_NAME or _SURROGATE.search(name):
-        raise ExplanationError(
-            f"the {what} of an explanation must be a name of at most {LONGEST_NAME} characters, valid Unicode"
-        )
+    most = 2 * LONGEST_NAME + 3 if what == "target" else LONGEST_NAME  # a margin names two classes
+    if not isinstance(name, str) or len(name) > most or _SURROGATE.search(name):
+        raise ExplanationError(f"the {what} of an explanation must be a name of at most {most} characters, valid Unicode")
     return name
 
 
 def _number(what: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         raise ExplanationError(f"the {what} of an explanation must be a number, not {type(value).__name__}")
-    value = float(value)  # type: ignore[arg-type]
+    try:
+        value = float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        value = math.inf  # a whole number of hundreds of digits
     if not abs(value) <= LARGEST or not math.isfinite(value):
         raise ExplanationError(f"the {what} of an explanation is NaN, infinite or beyond 1e100; it is not kept")
     return value

@@ -9,6 +9,7 @@ from typing import Any
 
 from textlrp.errors import ExplanationError
 from textlrp.explanation import Explanation
+from textlrp.strict_json import parse
 from textlrp.text.tokens import Token
 
 __all__ = ["from_dict", "from_json", "to_dict", "to_json"]
@@ -110,16 +111,10 @@ def to_json(e: Explanation, *, indent: int | None = None) -> str:
 def from_json(data: str | bytes) -> Explanation:
     """Read the explanation that `to_json` wrote; JSON that is broken, too deep, or not ours raises ExplanationError."""
     try:
-        parsed = json.loads(data, parse_constant=_refuse)
-    except RecursionError as error:
-        raise ExplanationError("this JSON is nested too deeply for a stored explanation") from error
-    except (ValueError, TypeError) as error:
+        parsed = parse(data)
+    except (ValueError, TypeError, AttributeError) as error:
         raise ExplanationError(f"this is not the JSON of a stored explanation: {str(error)[:200]}") from error
     return from_dict(parsed)
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"it holds {constant}, which is no number")
 
 
 def _is(value: Any, kind: type) -> bool:

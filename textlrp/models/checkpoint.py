@@ -156,9 +156,10 @@ def _read_config(source: Path) -> tuple[ModelConfig, str]:
         raise CheckpointError(
             f"{str(path)!r} is not the configuration of a textlrp model: give a folder that `textlrp train` wrote"
         )
-    if values.get("version") != _VERSION:
+    version = values.get("version")
+    if type(version) is not int or version != _VERSION:
         known = f"this version of textlrp reads version {_VERSION}; install a newer textlrp, or train again"
-        raise CheckpointError(f"{str(path)!r} has the format version {str(values.get('version'))[:20]!r}: {known}")
+        raise CheckpointError(f"{str(path)!r} has the format version {str(version)[:20]!r}: {known}")
     try:
         config = ModelConfig.from_dict(values.get("model", {}))
         storage = values.get("storage", "float32")

@@ -96,11 +96,19 @@ def class_names(name: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)) or not 2 <= len(value) <= 10_000:
         raise InputError(f"{name} must be a list of 2 to 10,000 class names, not {_short(value)}")
     for each in value:
-        if not isinstance(each, str) or len(each) > 1_000:
-            raise InputError(f"each of {name} must be a string of at most 1,000 characters, not {_short(each)}")
+        if not isinstance(each, str) or len(each) > 1_000 or not _encodes(each):
+            raise InputError(f"each of {name} must be a string of at most 1,000 characters, valid Unicode, not {_short(each)}")
     if len(set(value)) < len(value):
         raise InputError(f"{name} holds the same name twice: {_short(list(value))}; give each class its own name")
     return tuple(value)
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair: it could not be printed
+        return False
+    return True
 
 
 def _short(value: Any) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from textlrp.errors import CheckpointError
+from textlrp.strict_json import parse
 
 __all__ = ["check_tensors", "member", "read_object"]
 
 _MOST_HEADER = 4_000_000  # bytes of the table of contents of a safetensors file
 _MOST_DEPTH = 16
+_MOST_PARTS = 200_000  # lists and objects in one JSON file: each takes memory, and three bytes write one
 _BYTES = {"F32": 4, "F16": 2, "I8": 1, "I32": 4}
 
 
@@ -31,47 +32,17 @@ def member(folder: Path, name: str, *, most_bytes: int) -> Path:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """Read a JSON object: UTF-8, every key once, no NaN, at most 16 levels deep; its size was checked by `member`."""
+    """Read a JSON object: UTF-8, every key once, no NaN, at most 16 levels and 200,000 parts; `member` checked its size."""
     try:
-        value = parse(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
-        raise CheckpointError(f"{str(path)!r} cannot be read as JSON ({reason}): copy or train the checkpoint again") from None
+        value = parse(path.read_bytes(), most_depth=_MOST_DEPTH, most_parts=_MOST_PARTS)
+    except ValueError as error:
+        raise CheckpointError(
+            f"{str(path)!r} cannot be read as JSON ({str(error)[:200]}): copy or train the checkpoint again"
+        ) from None
     except OSError as error:
         raise CheckpointError(f"{str(path)!r} cannot be read: {error.strerror}") from None
     if not isinstance(value, dict):
         raise CheckpointError(f"{str(path)!r} must hold a JSON object, not a {type(value).__name__}: it is not one of ours")
-    return value
-
-
-def parse(data: bytes) -> Any:
-    """Parse JSON; whatever is wrong with it raises a ValueError or a RecursionError."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            raise ValueError("a key stands twice in one object")
-        return found
-
-    def constant(name: str) -> Any:
-        raise ValueError(f"{name} is not a JSON number")
-
-    value = json.loads(data.decode("utf-8"), object_pairs_hook=once, parse_constant=constant)
-    level, depth = [value], 0
-    while level:
-        depth += 1
-        if depth > _MOST_DEPTH:
-            raise ValueError(f"nested more than {_MOST_DEPTH} levels deep")
-        level = (
-            [
-                each
-                for outer in level
-                for each in (outer.values() if isinstance(outer, dict) else outer)
-                if isinstance(each, (dict, list))
-            ]
-            if depth > 1 or isinstance(value, (dict, list))
-            else []
-        )
     return value
 
 
@@ -84,8 +55,8 @@ def check_tensors(path: Path, expected: Mapping[str, tuple[str, tuple[int, ...]]
             length = int.from_bytes(file.read(8), "little")
             if size < 8 or length > min(_MOST_HEADER, size - 8):
                 raise CheckpointError(f"{str(path)!r} is truncated or not a safetensors file: {again}")
-            header = parse(file.read(length))
-    except (ValueError, RecursionError):
+            header = parse(file.read(length), most_depth=_MOST_DEPTH, most_parts=_MOST_PARTS)
+    except ValueError:
         raise CheckpointError(f"{str(path)!r} has no readable safetensors header: {again}") from None
     except OSError as error:
         raise CheckpointError(f"{str(path)!r} cannot be read: {error.strerror}") from None

@@ -26,8 +26,8 @@ def cache_key(path: Path, member: str | None, limit: int | None) -> str:
 
 def recall(key: str) -> tuple[list[str], np.ndarray, int] | None:
     """Return words, vectors [n,E] (mapped, read-only), the number of duplicates; None where they are missing or damaged."""
-    folder = cache_dir("vectors") / key
     try:
+        folder = cache_dir("vectors") / key
         facts: Any = json.loads((folder / "facts.json").read_text("utf-8"))
         words = (folder / "words.txt").read_bytes().decode("utf-8").split("\n")
         vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)

@@ -14,6 +14,7 @@ import numpy as np
 from textlrp.errors import CheckpointError, InputError
 from textlrp.files import write_text
 from textlrp.progress import track
+from textlrp.strict_json import parse
 from textlrp.text.normal import normal_form
 from textlrp.text.tokens import words as words_of
 
@@ -24,6 +25,7 @@ FORMAT, VERSION = "textlrp vocabulary", 1
 MOST_WORDS = 5_000_000
 LONGEST_WORD = 200
 MOST_BYTES = 512 * 1024**2
+MOST_PARTS = 100_000  # "[" and "{" in its file; one of both is not part of a word
 
 
 class Vocabulary:
@@ -156,28 +158,29 @@ class Vocabulary:
                 raise CheckpointError(
                     f"{where} is over {MOST_BYTES // 1024**2} MiB, too large for a vocabulary; is it the right file?"
                 )
-            value = json.loads(Path(path).read_bytes().decode("utf-8"))
+            value = parse(Path(path).read_bytes(), most_parts=MOST_PARTS)
         except FileNotFoundError:
             raise CheckpointError(
                 f"the vocabulary {where} is missing; save the model again, or copy the whole folder"
             ) from None
         except OSError as error:
             raise CheckpointError(f"the vocabulary {where} cannot be read: {error.strerror}") from error
-        except (ValueError, RecursionError) as error:
-            raise CheckpointError(f"the vocabulary {where} is damaged, it is not JSON in UTF-8: {error}") from error
+        except ValueError as error:
+            raise CheckpointError(f"the vocabulary {where} is damaged, it is not JSON in UTF-8: {str(error)[:200]}") from error
         return cls._from_json(value, where)
 
     @classmethod
     def _from_json(cls, value: Any, where: str) -> Vocabulary:
         if not isinstance(value, dict) or value.get("format") != FORMAT:
             raise CheckpointError(f'{where} is no vocabulary of textlrp: it lacks "format": "{FORMAT}"')
-        if value.get("version") != VERSION:
+        version = value.get("version")
+        if type(version) is not int or version != VERSION:
             raise CheckpointError(
-                f"{where} has version {value.get('version')!r}; this textlrp reads version {VERSION}: upgrade textlrp"
+                f"{where} has version {str(version)[:20]}; this textlrp reads version {VERSION}: upgrade textlrp"
             )
         extra = sorted(set(value) - {"format", "version", "words"})
         if extra:
-            raise CheckpointError(f"{where} has an unknown field {extra[0]!r}; allowed are format, version, words")
+            raise CheckpointError(f"{where} has an unknown field {extra[0][:60]!r}; allowed are format, version, words")
         entries = value.get("words")
         if not isinstance(entries, list) or entries[:2] != [PAD_WORD, UNK_WORD]:
             raise CheckpointError(f"the words of {where} must be a list that begins with {PAD_WORD!r}, {UNK_WORD!r}")
