@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 __all__ = [
@@ -21,8 +22,20 @@ __all__ = [
 ]
 
 
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
 class TextLRPError(Exception):
-    """The base of every error that a user of textlrp can cause."""
+    """The base of every error that a user of textlrp can cause.
+
+    A message may quote what a foreign file holds; what would steer a terminal, or cannot be written, is shown escaped.
+
+    >>> print(DataError("the column '\\x1b[31mred' is missing"))
+    the column '\\x1b[31mred' is missing
+    """
+
+    def __str__(self) -> str:
+        return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], super().__str__())
 
 
 class InputError(TextLRPError, ValueError):
