@@ -10,7 +10,14 @@ from torch.nn import functional
 from textlrp.errors import InputError
 from textlrp.models.build import build
 from textlrp.models.config import make_config
-from textlrp.training.adversarial import adversarial_loss, entropy, normalise_embedding, virtual_adversarial_loss
+from textlrp.training.adversarial import (
+    adversarial_loss,
+    entropy,
+    nearest_step,
+    normalise_embedding,
+    virtual_adversarial_loss,
+    word_scales,
+)
 
 IDS = torch.tensor([[2, 3, 4, 5], [6, 7, 0, 0]])
 LENGTHS = torch.tensor([4, 2])
@@ -89,3 +96,76 @@ def test_normalised_vectors_have_mean_0_and_variance_1_over_running_text():
 def test_entropy_is_lowest_where_the_model_is_sure():
     assert entropy(torch.tensor([[50.0, 0.0]])).item() == pytest.approx(0.0, abs=1e-6)
     assert entropy(torch.zeros(2, 4)).item() == pytest.approx(torch.log(torch.tensor(4.0)).item())
+
+
+def moved_logits(module, words):
+    handle = module.embedding.register_forward_hook(lambda *_: words)
+    logits = module(IDS, LENGTHS)
+    handle.remove()
+    return logits
+
+
+def step_of(module, labels, targets, *, size, scales):
+    words = module.embedding(IDS).detach().requires_grad_()
+    logits = moved_logits(module, words)
+    functional.cross_entropy(logits, targets).backward()
+    return words.detach(), nearest_step(words.grad, logits.detach(), targets, labels, size=size, scales=scales)
+
+
+def margin_gradient(module):
+    words = module.embedding(IDS).detach().requires_grad_()
+    logits = moved_logits(module, words)
+    (logits[:, 1] - logits[:, 0]).sum().backward()
+    return words.grad
+
+
+def test_the_nearest_step_goes_down_the_margin_of_the_label_whatever_the_target(module):
+    gradient = margin_gradient(module)
+    for share in (0.01, 0.5, 0.99):  # below and above the prediction
+        targets = torch.tensor([[1 - share, share], [1 - share, share]])
+        _, step = step_of(module, torch.tensor([1, 0]), targets, size=0.7, scales=torch.ones(5))
+        expected = gradient * torch.tensor([-1.0, 1.0])[:, None, None]
+        expected = 0.7 * expected / expected.flatten(1).norm(dim=1)[:, None, None]
+        torch.testing.assert_close(step, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_a_text_without_a_label_is_moved_away_from_its_prediction(module):
+    words, step = step_of(
+        module, torch.tensor([-1, -1]), torch.tensor([[0.9, 0.1], [0.2, 0.8]]), size=0.3, scales=torch.ones(5)
+    )
+    before, after = (logits[:, 1] - logits[:, 0] for logits in (module(IDS, LENGTHS), moved_logits(module, words + step)))
+    assert (after * before.sign() < before.abs()).all()
+
+
+def test_the_nearest_step_diverges_as_far_as_the_power_iteration_finds(module):
+    size = 0.05  # where the second order rules
+    found = virtual_adversarial_loss(
+        module, module.embedding, IDS, LENGTHS, size=size, probe=1e-2, generator=torch.Generator().manual_seed(0)
+    )
+    words, step = step_of(module, torch.tensor([-1, -1]), TARGETS, size=size, scales=torch.ones(5))
+    fixed = functional.softmax(module(IDS, LENGTHS), -1).detach()
+    there = functional.kl_div(functional.log_softmax(moved_logits(module, words + step), -1), fixed, reduction="batchmean")
+    assert there.item() == pytest.approx(found.item(), rel=0.1)
+
+
+def test_the_step_in_units_of_the_scales_is_the_step_on_normalised_vectors(module):
+    counts = torch.arange(9)
+    scales = word_scales(module.embedding, counts)
+    _, step = step_of(module, torch.tensor([1, 0]), TARGETS, size=0.7, scales=scales)
+    torch.testing.assert_close((step / scales).flatten(1).norm(dim=1), torch.full((2,), 0.7))
+    before = module.embedding.weight.detach().clone()
+    normalise_embedding(module.embedding, counts)
+    torch.testing.assert_close(word_scales(module.embedding, counts), torch.ones(5))
+    torch.testing.assert_close((module.embedding.weight[2:] - module.embedding.weight[3]) * scales, before[2:] - before[3])
+    gradient = margin_gradient_of_normalised(module, before, scales)
+    expected = 0.7 * gradient / gradient.flatten(1).norm(dim=1)[:, None, None]
+    torch.testing.assert_close(step / scales, expected * torch.tensor([-1.0, 1.0])[:, None, None], rtol=1e-3, atol=1e-5)
+
+
+def margin_gradient_of_normalised(module, weights, scales):
+    """The margin's gradient by normalised vectors n, which the model reads as n · scales + mean."""
+    mean = weights[3] - module.embedding.weight.detach()[3] * scales
+    normalised = ((weights[IDS] - mean) / scales).requires_grad_()
+    logits = moved_logits(module, normalised * scales + mean)
+    (logits[:, 1] - logits[:, 0]).sum().backward()
+    return normalised.grad

@@ -18,10 +18,14 @@ __all__ = ["train"]
     epilog=epilog(
         "textlrp train --data imdb --data-dir ~/data --embeddings glove.txt.gz --arch dense --out my-dense",
         "textlrp train --data reviews.csv --arch lstm --out my-lstm",
+        "textlrp train --data reviews.csv --unlabelled more.csv --arch lstm --out my-lstm",
         "textlrp train --data topics/ --embeddings glove-wiki-gigaword-100 --arch cnn --epochs 5 --out my-cnn",
     )
 )
 @data_options
+@click.option(
+    "--unlabelled", metavar="D", help="More texts, to be learnt from before the labels: imdb:unsup, a table, a folder."
+)
 @click.option(
     "--embeddings", metavar="NAME|PATH", help="A file of GloVe or word2vec vectors, or a name of gensim's downloader."
 )
@@ -43,6 +47,7 @@ __all__ = ["train"]
 @click.option("--force", is_flag=True, help="Replace a folder --out that is there already.")
 def train(
     data: str,
+    unlabelled: str | None,
     embeddings: str | None,
     arch: str,
     out: Path,
@@ -56,8 +61,10 @@ def train(
 ) -> None:
     """Train a classifier on labelled texts and write it to a folder.
 
-    What is not given is chosen from the data and said. A validation part is set aside, stratified; training stops when it no
-    longer improves, and the best weights are kept. Killed or interrupted, the same command goes on where it was.
+    With --unlabelled, an LSTM or GRU is first trained as a language model on all texts, labelled or not; a dense or
+    convolutional network begins with word vectors trained on them. What is not given is chosen from the data and said. A
+    validation part is set aside, stratified; training stops when it no longer improves, and the best weights are kept. Killed
+    or interrupted, the same command goes on where it was.
     """
     from textlrp.classifier import TextClassifier
     from textlrp.progress import shown
@@ -72,11 +79,13 @@ def train(
     with shown():
         reviews = read_reviews(data, **reading)
         texts, labels = _drawn(reviews, limit)
+        more = list(read_reviews(unlabelled, labelled=False, **reading)["text"]) if unlabelled else []
         classifier = TextClassifier(arch, embeddings=embeddings, model_options=_options(options_given), **settings)
         try:
             classifier.fit(
                 texts,
                 labels,
+                unlabelled=more,
                 state=out.with_name(out.name + ".training"),
                 storage=storage,
                 notice=say,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from textlrp.errors import EmbeddingError, InputError, unknown_name
@@ -12,7 +12,7 @@ from textlrp.text.tokens import words
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors
 
-__all__ = ["KINDS", "train_vectors"]
+__all__ = ["KINDS", "train_sentences", "train_vectors"]
 
 KINDS = ("fasttext", "word2vec")
 _LONGEST_SENTENCE = 10_000  # gensim silently drops what comes after
@@ -39,17 +39,38 @@ def train_vectors(
     >>> sorted(vectors.key_to_index), vectors.vector_size
     (['a', 'film', 'good'], 4)
     """
-    if kind not in KINDS:
-        raise unknown_name("kind of word vectors", kind, KINDS)
-    sizes = {"dimension": dimension, "window": window, "min_count": min_count}
-    for name, value in {**sizes, "epochs": epochs, "negative": negative, "workers": workers}.items():
-        if value < 1:
-            raise InputError(f"{name} is {value}; it must be 1 or more")
     if isinstance(texts, str):
         raise InputError("train_vectors takes a list of texts, not one string")
+    _check(kind, dimension=dimension, window=window, min_count=min_count, epochs=epochs, negative=negative, workers=workers)
+    return train_sentences(
+        (words(text) for text in track(texts, "reading texts")),
+        kind=kind,
+        dimension=dimension,
+        window=window,
+        min_count=min_count,
+        epochs=epochs,
+        negative=negative,
+        seed=seed,
+        workers=workers,
+    )
+
+
+def train_sentences(
+    texts: Iterable[Sequence[str]],
+    *,
+    kind: str = "word2vec",
+    dimension: int = 100,
+    window: int = 5,
+    min_count: int = 5,
+    epochs: int = 5,
+    negative: int = 5,
+    seed: int = 0,
+    workers: int = 1,
+) -> KeyedVectors:
+    """Do as `train_vectors` does with texts that are lists of words already."""
+    _check(kind, dimension=dimension, window=window, min_count=min_count, epochs=epochs, negative=negative, workers=workers)
     sentences = []
-    for text in track(texts, "reading texts"):
-        read = words(text)
+    for read in texts:
         sentences += [read[at : at + _LONGEST_SENTENCE] for at in range(0, len(read), _LONGEST_SENTENCE)]
     from gensim.models import FastText, Word2Vec
 
@@ -63,3 +84,11 @@ def train_vectors(
     for _ in track(range(1), f"training {kind} vectors on {len(sentences):,} texts, {epochs} epochs"):
         model.train(sentences, total_examples=len(sentences), epochs=epochs)
     return model.wv
+
+
+def _check(kind: str, **numbers: int) -> None:
+    if kind not in KINDS:
+        raise unknown_name("kind of word vectors", kind, KINDS)
+    for name, value in numbers.items():
+        if value < 1:
+            raise InputError(f"{name} is {value}; it must be 1 or more")

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from textlrp.errors import InputError
 
-__all__ = ["adversarial_loss", "entropy", "normalise_embedding", "virtual_adversarial_loss"]
+__all__ = ["adversarial_loss", "entropy", "nearest_step", "normalise_embedding", "virtual_adversarial_loss", "word_scales"]
 
 Forward = Callable[[Tensor, Tensor], Tensor]
 
@@ -37,6 +37,36 @@ def normalise_embedding(embedding: nn.Embedding, counts: Tensor) -> None:  # [V,
     variance = (share * (embedding.weight - mean) ** 2).sum(0)
     embedding.weight.sub_(mean).div_(variance.clamp(min=1e-12).sqrt())
     embedding.weight[0] = 0.0
+
+
+@torch.no_grad()
+def word_scales(embedding: nn.Embedding, counts: Tensor) -> Tensor:  # [V,E], [V] -> [E]
+    """Return the standard deviation of each number of the word vectors over running text.
+
+    A step that is taken in these units is the step in vectors normalised as by `normalise_embedding`, which stay as they are.
+
+    >>> word_scales(nn.Embedding.from_pretrained(torch.tensor([[0.0], [1.0], [3.0]])), torch.tensor([0, 1, 1])).tolist()
+    [1.0]
+    """
+    share = (counts / counts.sum())[:, None].to(embedding.weight.dtype)
+    mean = (share * embedding.weight).sum(0)
+    return (share * (embedding.weight - mean) ** 2).sum(0).clamp(min=1e-12).sqrt()
+
+
+def nearest_step(gradient: Tensor, logits: Tensor, targets: Tensor, labels: Tensor, *, size: float, scales: Tensor) -> Tensor:
+    """Return the step r [B,T,E] on word vectors that moves texts most towards the other of two classes.
+
+    `gradient` [B,T,E] is that of the cross-entropy of `logits` [B,2] with `targets` [B,2] by the word vectors. With two classes
+    it is (p - t) · ∂m/∂v, a multiple of the margin's gradient, and that is also where the prediction diverges most (its second
+    derivative is p (1 - p) ∂m/∂v ∂m/∂vᵀ): the step of adversarial training, and the one that virtual adversarial training finds
+    by power iteration, come with the backward pass of the plain loss. A text with a label (0 or 1) is moved away from it, one
+    without (-1) away from its prediction. r / scales has the length `size` over each text as a whole.
+    """
+    excess = logits.float().softmax(-1)[:, 1] - targets[:, 1]
+    own = torch.where(labels >= 0, 2 * labels - 1, (logits[:, 1] > logits[:, 0]) * 2 - 1)
+    scaled = gradient * scales * (-own * excess.sign())[:, None, None]
+    norm = scaled.flatten(1).norm(dim=1).clamp(min=1e-30)
+    return size * scaled * scales / norm[:, None, None]
 
 
 @contextlib.contextmanager

@@ -17,19 +17,24 @@ from textlrp.files import atomic_path
 
 __all__ = ["StateFile"]
 
-_NAME = "state.safetensors"
+_STAGES = ("state", "pretraining", "teacher")  # the files that a folder may hold
 
 
 class StateFile:
     """The file in `folder` that a training of a certain `identity` writes, and reads when it is started again.
 
-    The identity is a digest of the data, the first weights and the recipe: the state of another training is refused.
+    The identity is a digest of the data, the first weights and the recipe: the state of another training is refused. Stages
+    of one training have a file each in the folder, by their `name`.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], *, identity: str) -> None:
+    def __init__(self, folder: str | os.PathLike[str], *, identity: str, name: str = "state") -> None:
         self.folder, self.identity = Path(folder), identity
-        self.path = self.folder / _NAME
-        if self.folder.is_dir() and not self.path.exists() and any(self.folder.iterdir()):
+        self.path = self.folder / f"{name}.safetensors"
+        known = tuple(f"{each}.safetensors" for each in _STAGES)
+        left = tuple(f".{each}." for each in known)  # of a run that was killed while it wrote
+        if self.folder.is_dir() and any(
+            each.name not in known and not each.name.startswith(left) for each in self.folder.iterdir()
+        ):
             raise InputError(
                 f"the folder {str(self.folder)!r} holds something else than the state of a training: choose another"
             )
@@ -72,7 +77,7 @@ class StateFile:
                 f"the state of the training cannot be written to {str(self.folder)!r} ({error}): "
                 "make room there, and run the same command again"
             ) from None
-        for left in self.folder.glob(f".{_NAME}.*.part"):  # of a run that was killed while it wrote
+        for left in self.folder.glob(f".{self.path.name}.*.part"):  # of a run that was killed while it wrote
             left.unlink(missing_ok=True)
 
     def remove(self) -> None:

@@ -28,6 +28,7 @@ from textlrp.training.resume import StateFile
 from textlrp.training.select import begin_with_telling_ngrams
 from textlrp.training.texts import check_classes, check_labelled, number_words, split
 from textlrp.training.trainer import Epoch, Labelled, fit
+from textlrp.training.unlabelled import check_unlabelled, learn_first
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors
@@ -97,6 +98,7 @@ def train(
     arch: str = "dense",
     vectors: KeyedVectors | None = None,
     validation: float | tuple[Sequence[str], Sequence[int] | np.ndarray] = 0.1,
+    unlabelled: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
     recipe: Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -112,9 +114,11 @@ def train(
     """Train a classifier of `classes` on `texts` with their `labels` (class indices).
 
     What is not given in `options` (fields of the model's configuration) and `recipe` (fields of Recipe) is chosen from the
-    texts; `notice` is told what. `validation` is a share to hold out, or texts and labels. With a `state` folder the same call
-    goes on where it was stopped. Trains on a GPU where there is one, unless `device` says otherwise. `data`, `embeddings` and
-    `command` are words for the model card. Raises TrainingError, InputError, EmbeddingError.
+    texts; `notice` is told what. `validation` is a share to hold out, or texts and labels. From `unlabelled` texts and the
+    training texts, what needs no labels is learnt first: a language model by a recurrent network of one layer, word vectors by
+    the others. With a `state` folder the same call goes on where it was stopped. Trains on a GPU where there is one, unless
+    `device` says otherwise. `data`, `embeddings` and `command` are words for the model card. Raises TrainingError, InputError,
+    EmbeddingError.
 
     >>> trained = train(["good film", "bad film"] * 50, [1, 0] * 50, classes=["bad", "good"])
     >>> trained.metrics["validation"]["accuracy"]
@@ -139,13 +143,15 @@ def train(
     else:
         kept, held = split(targets, share=float(validation), classes=classes, seed=seed)
         every = list(texts)
-    numbered = number_words(every)
+    more = check_unlabelled(unlabelled)
+    free = np.concatenate([kept, len(every) + np.arange(len(more))])  # all that may be learnt from without labels
+    numbered = number_words([*every, *more])
     vector_dim = int(vectors.vector_size) if vectors is not None else None
     lengths = numbered.encoded.lengths[kept]
     cuda = place.type == "cuda"
     usual, usual_options = choose(arch, lengths=lengths, classes=len(classes), vector_dim=vector_dim, cuda=cuda)
     plan = usual.replace(**(recipe or {}))
-    vocabulary = numbered.vocabulary(kept, min_count=plan.min_count, max_words=plan.max_words)
+    vocabulary = numbered.vocabulary(free, min_count=plan.min_count, max_words=plan.max_words)
     wanted = {**usual_options, **(options or {})}
     config = make_config(arch, vocabulary_size=len(vocabulary), classes=tuple(classes), **wanted)
     for line in in_words(plan, wanted, lengths=lengths):
@@ -154,6 +160,21 @@ def train(
     if vectors is not None:
         _fill(module, vectors, vocabulary, config, seed=seed)
         tell(_coverage(vectors, numbered.counts(kept)))
+    folder = Path(state) if state is not None else None
+    if more:
+        learn_first(
+            module,
+            config,
+            numbered.encode(free, vocabulary, max_tokens=config.max_tokens),
+            vocabulary,
+            given_vectors=vectors is not None,
+            tokens=plan.train_tokens,
+            seed=seed,
+            device=place,
+            state=folder,
+            tell=tell,
+            notice=notice,
+        )
     training = Labelled(numbered.encode(kept, vocabulary, max_tokens=config.max_tokens), targets[kept])
     for table in getattr(module, "ngrams", {}).values():
         if table.selected:
@@ -163,7 +184,6 @@ def train(
         f"{len(kept):,} training and {len(held):,} validation texts, {len(vocabulary):,} words, "
         f"{parameter_count(config):,} parameters, on {place.type}"
     )
-    folder = Path(state) if state is not None else None
     history = fit(
         module, training, validated, recipe=plan, seed=seed, device=place, state=folder, notice=notice, on_epoch=on_epoch
     )
@@ -176,6 +196,7 @@ def train(
         "temperature": config.temperature,
         "training": {
             "texts": len(kept),
+            **({"unlabelled": len(more)} if more else {}),
             "epochs": len(history),
             "seconds": round(math.fsum(each.seconds for each in history), 1),
             "device": place.type,

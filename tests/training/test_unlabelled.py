@@ -1,0 +1,140 @@
+"""Texts without labels: what is learnt from them, that it is said, and that a stopped training goes on where it was."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from textlrp.errors import InputError, TrainingError
+from textlrp.training import Trained, TrainingInterrupted, train
+from textlrp.training.trainer import Epoch
+
+CLASSES = ["bad", "good"]
+TEXTS = ["a good film", "a bad film", "truly good it was", "truly bad it was"] * 15
+LABELS = [1, 0, 1, 0] * 15
+MORE = ["one two three four five six seven eight", "a superb film , a splendid plot"] * 40
+
+
+def trained(arch: str = "lstm", **more: Any) -> Trained:
+    options = {"units": 8, "embedding_dim": 8} if arch in ("lstm", "gru") else {"embedding_dim": 8}
+    given = {"unlabelled": MORE, "options": options, "recipe": {"epochs": 2, "patience": 0}} | more
+    return train(TEXTS, LABELS, classes=CLASSES, arch=arch, **given)
+
+
+def same(one: Trained, other: Trained) -> bool:
+    first, second = one.module.state_dict(), other.module.state_dict()
+    return one.vocabulary == other.vocabulary and all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.fixture
+def _heard() -> Iterator[None]:
+    """Ctrl-C is heard, even where the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("arch", ["lstm", "gru"])
+def test_a_recurrent_network_learns_the_order_of_words_first(arch: str) -> None:
+    heard: list[str] = []
+    trained(arch, notice=heard.append, options={"units": 48, "embedding_dim": 48})
+    losses = [float(line.split(": ")[1].split()[0]) for line in heard if line.startswith("pre-training, epoch")]
+    assert len(losses) == 10
+    assert losses[-1] < 0.5 * losses[0]
+
+
+@pytest.mark.parametrize("arch", ["dense", "cnn"])
+def test_other_networks_begin_with_vectors_of_words_seen_together(arch: str) -> None:
+    heard: list[str] = []
+    found = trained(arch, notice=heard.append, options={"embedding_dim": 8})
+    assert any(line.startswith("trains word vectors (word2vec") for line in heard)
+    assert "superb" in found.vocabulary  # which no text with a label has
+    assert not same(found, trained(arch, unlabelled=()))
+
+
+def test_what_is_done_with_them_stands_on_the_card() -> None:
+    found = trained()
+    assert "pre-trains as a language model" in found.card()
+    assert found.metrics["training"]["unlabelled"] == len(MORE)
+
+
+def test_validation_texts_are_not_learnt_from() -> None:
+    heard: list[str] = []
+    found = trained(validation=(["good zzz zzz zzz", "bad zzz zzz"], [1, 0]), notice=heard.append)
+    assert "zzz" not in found.vocabulary
+    assert any(f"({len(TEXTS) + len(MORE)} texts" in line for line in heard)
+
+
+def test_given_word_vectors_are_kept_and_it_is_said() -> None:
+    from textlrp.text.vectors_train import train_vectors
+
+    heard: list[str] = []
+    vectors = train_vectors(TEXTS, dimension=8, min_count=1, epochs=1)
+    trained("dense", vectors=vectors, options={}, notice=heard.append)
+    assert any("word vectors are given" in line for line in heard)
+
+
+@pytest.mark.usefixtures("_heard")
+def test_an_interrupted_pre_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    def press(line: str) -> None:
+        if line.startswith("pre-training, epoch 4"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(TrainingInterrupted, match="run the same command again"):
+        trained(state=tmp_path / "state", notice=press)
+    heard: list[str] = []
+    resumed = trained(state=tmp_path / "state", notice=heard.append)
+    assert any(line.startswith("pre-training resumed after 4 epochs") for line in heard)
+    assert same(resumed, trained())
+
+
+@pytest.mark.usefixtures("_heard")
+@pytest.mark.parametrize(("arch", "words"), [("lstm", "pre-training is done"), ("dense", "word vectors are trained already")])
+def test_a_training_stopped_later_does_not_learn_them_again(arch: str, words: str, tmp_path: Path) -> None:
+    def press(epoch: Epoch) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(TrainingInterrupted):
+        trained(arch, state=tmp_path / "state", on_epoch=press)
+    heard: list[str] = []
+    resumed = trained(arch, state=tmp_path / "state", notice=heard.append)
+    assert any(words in line for line in heard)
+    assert any("resumed after 1 epochs" in line for line in heard)
+    assert same(resumed, trained(arch))
+    resumed.save(tmp_path / "model")
+    assert not (tmp_path / "state").exists()
+
+
+def test_the_state_of_other_unlabelled_texts_is_refused(tmp_path: Path) -> None:
+    trained("gru", state=tmp_path / "state")
+    with pytest.raises(TrainingError, match="state of another training"):
+        trained("gru", state=tmp_path / "state", unlabelled=MORE[::-1])
+
+
+@pytest.mark.parametrize(("unlabelled", "words"), [("one text", "not one string"), (["fine", None], "unlabelled text 1 is a")])
+def test_what_is_no_text_is_refused(unlabelled: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        trained(unlabelled=unlabelled)
+
+
+def test_the_command_line_takes_a_table_of_unlabelled_texts(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from textlrp.cli.train import train as command
+
+    (tmp_path / "mine.csv").write_text(
+        "text,label\n" + "".join(f'"{text}",{label}\n' for text, label in zip(TEXTS, LABELS, strict=True)), "utf-8"
+    )
+    (tmp_path / "more.csv").write_text("text\n" + "".join(f'"{text}"\n' for text in MORE), "utf-8")
+    given = ["--data", str(tmp_path / "mine.csv"), "--unlabelled", str(tmp_path / "more.csv"), "--out", str(tmp_path / "m")]
+    options = ["--option", "units=8", "--option", "embedding_dim=8", "--arch", "lstm", "--epochs", "1", "--threads", "1"]
+    done = CliRunner().invoke(command, given + options, catch_exceptions=False)
+    assert done.exit_code == 0
+    assert f"({len(MORE) + 54} texts, " in done.stderr  # a tenth of the labelled ones is set aside
+    assert "superb" in (tmp_path / "m" / "vocabulary.json").read_text("utf-8")
