@@ -118,7 +118,9 @@ def main() -> None:
     parser.add_argument("--start", help="an earlier run of the same stage, whose weights are trained further")
     parser.add_argument("--trust", type=float, default=0.5, help="the teachers' share in the target of a labelled review")
     parser.add_argument("--epochs", type=float)
+    parser.add_argument("--checks", type=int, help="how often the validation part is measured, and the state written")
     parser.add_argument("--rate", type=float, help="the learning rate")
+    parser.add_argument("--moved", type=float, default=0.0, help="the length of the adversarial step (lstm only)")
     parser.add_argument("--decay", type=float, default=0.0, help="weight decay")
     parser.add_argument(
         "--strength", type=float, default=12.0, help="of the linear model's weights in the n-gram tables at the start"
@@ -141,7 +143,8 @@ def main() -> None:
     plan = PLANS[given.stage]
     if given.epochs:
         plan = replace(plan, epochs=given.epochs)
-    plan = replace(plan, learning_rate=given.rate or plan.learning_rate, weight_decay=given.decay)
+    plan = replace(plan, learning_rate=given.rate or plan.learning_rate, weight_decay=given.decay, moved=given.moved)
+    plan = replace(plan, checks=given.checks or plan.checks)
     config = configuration(given.stage, reviews).replace(**given.options)
     targets = soft_targets(teachers(given.teachers, reviews, given.work), reviews.labels, trust=given.trust)
     module = initialised(config, reviews, given.work, seed=given.seed, strength=given.strength)

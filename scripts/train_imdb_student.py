@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -11,19 +12,26 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import _VF, Tensor, nn
+from safetensors.torch import save_file
+from torch import Tensor, nn
 from train_imdb_data import Reviews
+from train_imdb_forward import forward, logits_of, word_vectors_of
 
-from textlrp.models.convolutional import Convolutional
-from textlrp.models.pooling import pool, token_mask
-from textlrp.models.recurrent import Recurrent
+from textlrp.files import atomic_path, write_json
+from textlrp.training.adversarial import nearest_step, word_scales
 from textlrp.training.averaging import WeightAverage
 from textlrp.training.distil import distillation_loss
+from textlrp.training.resume import StateFile, group, optimiser_state, pack
+from textlrp.training.trainer import training_batches
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how a student is trained; `head` and `tail` tokens of a long review are read in training."""
+    """How long and how a student is trained; `head` and `tail` tokens of a long review are read in training.
+
+    `moved` is the length ε of the adversarial step on the words' vectors (0: none), in units of their standard deviation over
+    running text; `moved_weight` the weight of the loss there.
+    """
 
     epochs: float = 4.0
     batch_size: int = 64
@@ -34,34 +42,8 @@ class Plan:
     weight_decay: float = 0.0
     average: float = 0.998
     checks: int = 8  # how often the validation part is measured
-
-
-def half_precision_logits(module: Recurrent, ids: Tensor, lengths: Tensor) -> Tensor:
-    """Compute what a one-layer bidirectional LSTM classifier computes, in bfloat16, unpacked: 6 times faster on a CPU.
-
-    The second direction reads each review reversed within its own length; padding then follows the text in both.
-    """
-    words = module.dropout(module.word_dropout(module.embedding(ids))).bfloat16()  # [B,T,E]
-    weights = [weight.bfloat16() for weight in module.lstm._flat_weights]
-    position = torch.arange(ids.shape[1])
-    reverse = torch.where(position < lengths[:, None], lengths[:, None] - 1 - position, position)[..., None]  # [B,T,1]
-    start = words.new_zeros(1, len(ids), module.units)
-    mask = token_mask(ids.shape[1], lengths)
-    pooled = []
-    for direction, given in ((0, words), (1, words.gather(1, reverse.expand_as(words)))):
-        part = weights[4 * direction : 4 * direction + 4]
-        states = _VF.lstm(given, (start, start), part, True, 1, 0.0, module.training, False, True)[0]
-        pooled.append([pool((name,), states, mask).float() for name in module.pooling])  # the order of the tokens is immaterial
-    features = [torch.cat(both, dim=-1) for both in zip(*pooled, strict=True)]
-    return module.head(torch.cat(features, dim=-1))
-
-
-def forward(module: nn.Module, ids: Tensor, lengths: Tensor) -> Tensor:
-    """Return the logits, the fast way where there is one."""
-    if isinstance(module, Recurrent) and module.arch == "lstm" and not set(module.pooling) - {"max", "mean"}:
-        return half_precision_logits(module, ids, lengths)
-    with torch.autocast("cpu", torch.bfloat16, enabled=isinstance(module, Convolutional)):
-        return module(ids, lengths)
+    moved: float = 0.0
+    moved_weight: float = 1.0
 
 
 def batch(reviews: Reviews, numbers: np.ndarray, plan: Plan) -> tuple[Tensor, Tensor]:
@@ -103,70 +85,143 @@ def train(
     """Train on all reviews outside the validation part; return the average of the weights.
 
     Left in `folder`: history.json (with `notes`), weights.safetensors and, if it is to `teach`, logits.npy (of all reviews).
+    While it trains, the folder `state` in it holds all that the same call needs to go on after a kill.
     """
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    random = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    numbers = np.flatnonzero(~reviews.held_out)
-    read = np.minimum(reviews.lengths, plan.head + plan.tail)
-    optimiser = torch.optim.AdamW(
-        module.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=plan.weight_decay, fused=True
-    )
-    average = WeightAverage(module, decay=plan.average)
-    steps = int(plan.epochs * len(numbers) / plan.batch_size)
-    history, batches, losses, start = [], [], [], time.monotonic()
-    checks = {steps * each // plan.checks for each in range(1, plan.checks + 1)}
-    wider = replace(plan, tail=plan.tail + 250)
-    for step in range(steps):
-        batches = batches or _batches(random.permutation(numbers), read, plan.batch_size, random)
-        some = batches.pop()
-        for group in optimiser.param_groups:
-            group["lr"] = plan.learning_rate * min((step + 1) / 200, 1.0) * (1 - step / steps)
-        module.train()
-        loss = distillation_loss(forward(module, *batch(reviews, some, plan)), torch.from_numpy(targets[some]))
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(module.parameters(), plan.clip)
-        optimiser.step()
-        losses.append(float(loss.detach()))
-        if step % 2:
-            average.update(module)
-        if step + 1 in checks:
-            logits = predict(average.module, reviews, reviews.validation, wider)
-            margin = (logits[:, 1] - logits[:, 0]) * (2 * reviews.labels[reviews.validation] - 1)
-            history.append(
-                {
-                    "step": step + 1,
-                    "epoch": round((step + 1) * plan.batch_size / len(numbers), 2),
-                    "loss": float(np.mean(losses)),
-                    "validation_accuracy": float((margin > 0).mean()),
-                    "validation_loss": float(np.logaddexp(0, -margin).mean()),
-                    "seconds": round(time.monotonic() - start, 1),
-                }
-            )
-            losses = []
-            print(json.dumps(history[-1]), flush=True)
-            record = {
-                **(notes or {}),
-                "plan": asdict(plan),
-                "seed": seed,
-                "threads": torch.get_num_threads(),
-                "history": history,
-            }
-            (folder / "history.json").write_text(json.dumps(record, indent=1))
-            save_file(average.module.state_dict(), folder / "weights.safetensors")
+    student = _Student(module, reviews, targets, plan=plan, seed=seed, notes=dict(notes or {}))
+    file = StateFile(folder / "state", identity=student.identity())
+    if found := file.read():
+        student.restore(*found)
+        print(f"resumed after {student.step} of {student.steps} steps", flush=True)
+    checks = {student.steps * each // plan.checks for each in range(1, plan.checks + 1)}
+    while student.step < student.steps:
+        student.take()
+        if student.step in checks:
+            print(json.dumps(student.check()), flush=True)
+            file.write(*student.pack())
+            write_json(folder / "history.json", student.record())
+            with atomic_path(folder / "weights.safetensors") as temporary:
+                save_file(student.average.module.state_dict(), temporary)
     if teach:
-        np.save(folder / "logits.npy", predict(average.module, reviews, np.arange(len(reviews)), wider).astype(np.float16))
-    return average.module
+        every = predict(student.average.module, reviews, np.arange(len(reviews)), student.wider)
+        np.save(folder / "logits.npy", every.astype(np.float16))
+    file.remove()
+    return student.average.module
 
 
-def _batches(order: np.ndarray, read: np.ndarray, size: int, random: np.random.Generator) -> list[np.ndarray]:
-    """Cut a random order into batches of similar length, themselves in random order."""
-    batches = []
-    for begin in range(0, len(order), 50 * size):
-        pool_ = order[begin : begin + 50 * size]
-        pool_ = pool_[np.argsort(read[pool_], kind="stable")]
-        batches += [pool_[at : at + size] for at in range(0, len(pool_), size)]
-    return [batches[at] for at in random.permutation(len(batches))]
+class _Student:
+    """All that changes while a network is trained."""
+
+    def __init__(
+        self, module: nn.Module, reviews: Reviews, targets: np.ndarray, *, plan: Plan, seed: int, notes: dict[str, Any]
+    ) -> None:
+        self.module, self.reviews, self.targets = module, reviews, torch.from_numpy(targets)
+        self.plan, self.seed, self.notes = plan, seed, notes
+        self.optimiser = torch.optim.AdamW(
+            module.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=plan.weight_decay, fused=True
+        )
+        self.average = WeightAverage(module, decay=plan.average)
+        self.wider = replace(plan, tail=plan.tail + 250)
+        self.numbers = np.flatnonzero(~reviews.held_out)
+        self.read = np.minimum(reviews.lengths, plan.head + plan.tail)[self.numbers]
+        self.per_epoch = -(-len(self.numbers) // plan.batch_size)
+        self.steps, self.step = int(plan.epochs * len(self.numbers) / plan.batch_size), 0
+        self.history: list[dict[str, Any]] = []
+        self.losses: list[list[float]] = []
+        self.seconds, self.started = 0.0, time.monotonic()
+        self.counts = torch.from_numpy(np.bincount(reviews.flat, minlength=len(reviews.vocabulary)))
+        self.batches: list[np.ndarray] = []
+        self.scales: Tensor | None = None
+
+    def take(self) -> None:
+        """Take one step."""
+        epoch, at = divmod(self.step, self.per_epoch)
+        if not self.batches or not at:
+            self.batches = training_batches(self.read, self.plan.batch_size, seed=self.seed, epoch=epoch)
+        some = self.numbers[self.batches[at]]
+        for each in self.optimiser.param_groups:
+            each["lr"] = self.plan.learning_rate * min((self.step + 1) / 200, 1.0) * (1 - self.step / self.steps)
+        self.module.train()
+        self.optimiser.zero_grad(set_to_none=True)
+        ids, lengths = batch(self.reviews, some, self.plan)
+        if self.plan.moved:
+            self.losses.append(self._moved(ids, lengths, some))
+        else:
+            loss = distillation_loss(forward(self.module, ids, lengths), self.targets[some])
+            loss.backward()
+            self.losses.append([float(loss.detach())])
+        nn.utils.clip_grad_norm_(self.module.parameters(), self.plan.clip)
+        self.optimiser.step()
+        self.step += 1
+        if self.step % 2:
+            self.average.update(self.module)
+
+    def _moved(self, ids: Tensor, lengths: Tensor, some: np.ndarray) -> list[float]:
+        """Compute the gradients of the loss, and of the loss where each review is moved towards the other class.
+
+        The gradient that the loss has anyway shows the way: in logits of two classes every loss pulls along the same line.
+        """
+        if self.step % 50 == 0 or self.scales is None:
+            self.scales = word_scales(self.module.embedding, self.counts)
+        words = word_vectors_of(self.module, ids)
+        plain = words.detach().requires_grad_()
+        logits = logits_of(self.module, plain, lengths)
+        wanted = self.targets[some]
+        loss = distillation_loss(logits, wanted)
+        loss.backward()
+        labels = torch.from_numpy(self.reviews.labels[some])
+        step = nearest_step(plain.grad, logits.detach(), wanted, labels, size=self.plan.moved, scales=self.scales)
+        moved = (plain.detach() + step).requires_grad_()
+        own = logits.detach().softmax(-1)
+        there = distillation_loss(logits_of(self.module, moved, lengths), torch.where((labels >= 0)[:, None], wanted, own))
+        (self.plan.moved_weight * there).backward()
+        words.backward(plain.grad + moved.grad)
+        return [float(loss.detach()), float(there.detach())]
+
+    def check(self) -> dict[str, Any]:
+        """Measure the average of the weights on the validation part."""
+        valid = self.reviews.validation
+        logits = predict(self.average.module, self.reviews, valid, self.wider)
+        margin = (logits[:, 1] - logits[:, 0]) * (2 * self.reviews.labels[valid] - 1)
+        self.seconds, self.started = self.seconds + time.monotonic() - self.started, time.monotonic()
+        found = {
+            "step": self.step,
+            "epoch": round(self.step * self.plan.batch_size / len(self.numbers), 2),
+            "loss": [round(float(each), 5) for each in np.mean(self.losses, axis=0)],
+            "validation_accuracy": float((margin > 0).mean()),
+            "validation_loss": float(np.logaddexp(0, -margin).mean()),
+            "seconds": round(self.seconds, 1),
+        }
+        self.history.append(found)
+        self.losses = []
+        return found
+
+    def record(self) -> dict[str, Any]:
+        """Return what is to be known of the run."""
+        settings = {"plan": asdict(self.plan), "seed": self.seed, "threads": torch.get_num_threads()}
+        return {**self.notes, **settings, "history": self.history}
+
+    def identity(self) -> str:
+        """Return a digest of what is trained, on what, and how."""
+        digest = hashlib.sha256(json.dumps([asdict(self.plan), self.seed, str(self.module)]).encode())
+        for each in (self.targets, self.reviews.flat, *self.module.state_dict().values()):
+            digest.update(np.ascontiguousarray(each).tobytes())
+        return digest.hexdigest()
+
+    def pack(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return all of this as tensors and a record; `losses` are empty after a check."""
+        tensors = pack(self.module.state_dict(), self.average.module.state_dict(), self.optimiser.state_dict())
+        if self.scales is not None:
+            tensors["scales"] = self.scales
+        record = {"step": self.step, "updates": self.average.updates, "history": self.history, "seconds": self.seconds}
+        return tensors, record
+
+    def restore(self, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
+        """Go back to what `pack` returned."""
+        self.module.load_state_dict(group(tensors, "model."))
+        self.average.module.load_state_dict(group(tensors, "best."))
+        self.optimiser.load_state_dict(optimiser_state(tensors, self.optimiser.state_dict()["param_groups"]))
+        torch.set_rng_state(tensors["random.cpu"])
+        self.scales = tensors.get("scales")
+        self.step, self.average.updates = record["step"], record["updates"]
+        self.history, self.seconds = record["history"], record["seconds"]
