@@ -16,9 +16,12 @@ __all__ = ["main"]
 _COMMANDS = {
     "explain": "Show which words spoke for and against a prediction.",
     "rank": "Rank the words of a whole data set by their relevance.",
+    "explain-corpus": "Explain a whole archive of texts into Parquet shards; resumes where it stopped.",
     "compare": "Explain one text by several rules and methods, side by side.",
     "evaluate": "Measure a model on a labelled data set.",
     "serve": "Type a review on a live page, and see its words coloured while you type.",
+    "evaluate-explanations": "Measure how faithful LRP rules and other methods are on a model and texts.",
+    "recommend": "Find the LRP rule that suits a model and texts, within a time budget.",
     "report": "Write a page on a model and a data set: words, errors, calibration, audit.",
     "audit": "Find the words that carry decisions and should not.",
     "topics": "Explain a classifier of documents: the words of each class, and documents as points.",
