@@ -30,7 +30,7 @@ LAYERS = (
     {"classifier"},
     {"evaluation"},
     {"baselines"},
-    {"compare"},
+    {"comparison", "compare"},
     {"tracing"},
     {"faithfulness", "documents"},
     {"corpus"},
