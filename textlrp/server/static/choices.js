@@ -2,7 +2,6 @@
 
 const NAMES = ["model", "target", "rule", "gates"];
 const GATED = ["lstm", "gru"];
-const WORDS = { predicted: "the predicted class", margin: "the margin" };
 
 /** One set of selects. */
 export class Choice {
@@ -26,9 +25,9 @@ export class Choice {
   #follow() {
     const before = this.selects.target.value;
     const names = this.model.classes;
-    const margin = names.length === 2 ? `the margin ${names[1]} − ${names[0]}` : "the winner against the next";
+    const margin = names.length === 2 ? `margin ${names[1]} − ${names[0]}` : "winner against the next";
     fill(this.selects.target, [
-      ["predicted", WORDS.predicted],
+      ["predicted", "predicted class"],
       ["margin", margin],
       ...names.map((name) => [name, name]),
     ]);

@@ -97,6 +97,7 @@ function link() {
 }
 
 function keep() {
+  $("current").textContent = chosen().map((each) => each.label()).join(" | ");
   if (location.hash !== link()) history.replaceState(null, "", link());
 }
 
@@ -195,6 +196,10 @@ async function start() {
     await explain();
     if (problem) say(problem);
   });
+  const narrow = window.matchMedia("(max-width: 60rem)"); // there the answer stands below: settings are folded away
+  const fold = () => ($("settings").open = !narrow.matches);
+  narrow.addEventListener("change", fold);
+  fold();
   keep();
   count();
   await explain();
