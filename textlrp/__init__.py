@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from textlrp import errors, lrp
     from textlrp.classifier import TextClassifier, load
+    from textlrp.corpus.run import explain_corpus
     from textlrp.explanation import Explanation
     from textlrp.ranking import rank
     from textlrp.text.sources import load_reviews
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Explanation": "textlrp.explanation",
     "TextClassifier": "textlrp.classifier",
+    "explain_corpus": "textlrp.corpus.run",
     "load": "textlrp.classifier",
     "load_reviews": "textlrp.text.sources",
     "rank": "textlrp.ranking",
@@ -28,7 +30,7 @@ _HOME = {
 }
 _MODULES = ("errors", "lrp")
 
-__all__ = ["Explanation", "TextClassifier", "errors", "load", "load_reviews", "lrp", "rank", "tokenise"]
+__all__ = ["Explanation", "TextClassifier", "errors", "explain_corpus", "load", "load_reviews", "lrp", "rank", "tokenise"]
 
 
 def __getattr__(name: str) -> Any:
