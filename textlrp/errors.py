@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 
+_MOST_LISTED, _LONGEST = 100, 120  # names in a message, characters of a name
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -92,7 +93,14 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
     "unknown rule 'epsilom'; did you mean 'epsilon'? Known: epsilon, gamma"
     """
     names = [str(each) for each in known]
-    close = difflib.get_close_matches(str(name), names, n=1)
+    given = _cut(str(name))
+    close = difflib.get_close_matches(given, [each for each in names if len(each) <= _LONGEST][:1_000], n=1)
     hint = f"; did you mean {close[0]!r}?" if close else "."
-    listed = ", ".join(names) if names else "none"
-    return UnknownNameError(f"unknown {kind} {str(name)!r}{hint} Known: {listed}")
+    listed = ", ".join(map(_cut, names[:_MOST_LISTED])) if names else "none"
+    if len(names) > _MOST_LISTED:
+        listed += f" and {len(names) - _MOST_LISTED:,} more"
+    return UnknownNameError(f"unknown {kind} {given!r}{hint} Known: {listed}")
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"

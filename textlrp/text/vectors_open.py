@@ -59,7 +59,7 @@ class Stream:
             raise EmbeddingError(
                 f"{self.name} ends in the middle of its compressed data; it was cut off: fetch it again"
             ) from error
-        except (*_UNREADABLE, NotImplementedError, RuntimeError) as error:
+        except (*_UNREADABLE, NotImplementedError, RuntimeError, ValueError) as error:
             raise EmbeddingError(f"{self.name} cannot be decompressed ({error}); fetch it again") from error
         except OSError as error:
             raise EmbeddingError(f"{self.name} cannot be read: {error.strerror or error}") from error
@@ -82,6 +82,8 @@ def open_stream(path: str | os.PathLike[str], *, member: str | None = None) -> I
     """Open a file of vectors for reading; `member` names the file in a .zip that holds several."""
     place = Path(path)
     name = repr(str(place))
+    if "\0" in str(place):
+        raise EmbeddingError(f"{name} is no name of a file: it holds a NUL character")
     try:
         raw = open(place, "rb")  # noqa: SIM115 - closed by the ExitStack below
     except FileNotFoundError:
@@ -112,7 +114,7 @@ def open_stream(path: str | os.PathLike[str], *, member: str | None = None) -> I
 def _open_member(stack: contextlib.ExitStack, raw: io.BufferedReader, name: str, member: str | None) -> Stream:
     try:
         archive = stack.enter_context(zipfile.ZipFile(raw))
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
         raise EmbeddingError(f"{name} is no whole .zip archive ({error}); fetch it again") from error
     members = [info.filename for info in archive.infolist() if not info.is_dir()]
     listed = ", ".join(members[:20]) + (", …" if len(members) > 20 else "") or "none"
@@ -131,7 +133,7 @@ def _open_member(stack: contextlib.ExitStack, raw: io.BufferedReader, name: str,
         )
     try:
         data = stack.enter_context(archive.open(info))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (*_UNREADABLE, NotImplementedError, RuntimeError, OSError, ValueError) as error:
         raise EmbeddingError(f"the member {chosen!r} of {name} cannot be opened: {error}") from error
     packed = min(info.compress_size, os.fstat(raw.fileno()).st_size)  # what the archive says may be a lie
     return Stream(f"{name} ({chosen})", data, info.file_size, packed, data.tell)

@@ -86,6 +86,8 @@ def _from_tar(path: Path, wanted: Callable[[PurePosixPath], bool]) -> Iterator[M
                 kind = "a file with holes" if info.issparse() else "a link or device"
                 raise DataError(f"the archive {str(path)!r} holds {info.name!r}, {kind}; refused: get it from its source")
             name = _safe_name(info.name, path)
+            if not name.parts and not info.isdir():
+                raise tarfile.ReadError("a member has no name")
             if info.isdir() or _junk(name) or not wanted(name):
                 continue
             _check_size(f"{info.name!r} in {str(path)!r}", info.size)
@@ -115,6 +117,8 @@ def _from_zip(path: Path, wanted: Callable[[PurePosixPath], bool]) -> Iterator[M
                     f"the archive {str(path)!r} holds {info.filename!r}, a link or device; refused: get it from its source"
                 )
             name = _safe_name(info.orig_filename, path)
+            if not name.parts and not info.is_dir():
+                raise zipfile.BadZipFile("a member has no name")
             if info.is_dir() or _junk(name) or not wanted(name):
                 continue
             _check_size(f"{info.filename!r} in {str(path)!r}", info.file_size)

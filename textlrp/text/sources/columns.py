@@ -55,9 +55,9 @@ def find_columns(
 def _guess(names: Sequence[str], known: Sequence[str], what: str, where: str, taken: Sequence[str | None]) -> str | None:
     found = [name for name in names if _plain(name) in known and name not in taken]
     if len(found) > 1:
+        either = " or ".join(repr(_short(name)) for name in found[:5])
         raise DataError(
-            f"{where}: the {what} may be in {' or '.join(map(repr, found))}; name the column with {what}_column. "
-            f"Columns: {', '.join(map(_short, names))}"
+            f"{where}: the {what} may be in {either}; name the column with {what}_column. Columns: {_listed(names)}"
         )
     return found[0] if found else None
 
@@ -66,8 +66,13 @@ def _not_found(names: Sequence[str], what: str, where: str) -> DataError:
     otherwise = ", or read the texts alone with labelled=False" if what == "label" else ""
     return DataError(
         f"{where}: no column looks like the {what}; name it with {what}_column{otherwise}. "
-        f"Columns: {', '.join(map(_short, names)) or 'none'} (a file without a header line needs one, such as text,label)"
+        f"Columns: {_listed(names)} (a file without a header line needs one, such as text,label)"
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 30:,} more" if len(names) > 30 else ""
+    return (", ".join(map(_short, names[:30])) or "none") + more
 
 
 def _plain(name: str) -> str:

@@ -39,7 +39,7 @@ def decode(data: bytes, where: str, *, encoding: str = "utf-8-sig", errors: str 
     """
     try:
         return data.decode(encoding, errors)
-    except UnicodeDecodeError:
+    except UnicodeError:
         offset, line = first_bad_byte(io.BytesIO(data), encoding) or (0, 1)
         raise not_text(where, data, offset, line, encoding) from None
 
@@ -76,6 +76,8 @@ def first_bad_byte(stream: BinaryIO, encoding: str) -> tuple[int, int] | None:
         except UnicodeDecodeError as error:
             start = offset - pending + error.start
             return start, line + block.count(b"\n", 0, max(0, error.start - pending))
+        except UnicodeError:  # no byte order mark, where one is needed
+            return offset - pending, line
         if not block:
             return None
         offset += len(block)

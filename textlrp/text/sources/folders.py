@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from textlrp.errors import DataError
 from textlrp.progress import track
 from textlrp.text.sources.archive import Member, _junk, members
-from textlrp.text.sources.decode import decode
+from textlrp.text.sources.decode import decode, well_formed
 from textlrp.text.sources.labels import natural_key
 from textlrp.text.sources.tables import Options, Rows
 
@@ -91,7 +91,9 @@ def arrange(found: list[tuple[tuple[str, ...], str]], path: Path, *, labelled: b
 def _rows(rows: list[tuple[str, tuple[str, ...], str]]) -> Rows:
     rows.sort(key=lambda row: [natural_key(part) for part in row[1]])
     return Rows(
-        [text for _, _, text in rows], [label or None for label, _, _ in rows], ["/".join(parts) for _, parts, _ in rows]
+        [text for _, _, text in rows],
+        [well_formed(label) or None for label, _, _ in rows],  # a name on a disk may be no Unicode
+        [well_formed("/".join(parts)) for _, parts, _ in rows],
     )
 
 

@@ -69,7 +69,7 @@ def _read(path: Path, kind: str, options: Options) -> Rows:
             rows = _csv(path, options, tabs=kind == ".tsv")
         else:
             rows = _json(path, options, lines=kind != ".json")
-    except UnicodeDecodeError:
+    except UnicodeError:  # UTF-16 and UTF-32 say no more than that where the file has no byte order mark
         raise _wrong_bytes(path, options.encoding) from None
     if not rows.texts:
         raise _empty(path)

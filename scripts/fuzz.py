@@ -1,0 +1,177 @@
+"""Try to break what reads foreign input: bytes are generated and changed, and each gives a right answer or a clear error.
+
+    python scripts/fuzz.py tokeniser --minutes 10 --seed 0            # one target; `list` names them all
+    python scripts/fuzz.py vectors --minutes 10 --slice 2 --corpus build/fuzz    # 2 of the 10 minutes now; the rest later
+
+Anything but a right result or a TextLRPError with a message is a finding: another exception, a wrong property, more than five
+seconds for an input of at most 100,000 bytes, more than 1 GiB of memory, or the death of the process. A finding is made small
+and kept in the corpus folder. Minutes are those of the processor. Exits with 1 where there are findings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import mmap
+import os
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from fuzz_loop import Finding, Fuzzer, digest, limit_memory, outcome
+from fuzz_mutate import LONGEST
+from fuzz_targets import TARGETS
+
+LAST = 16 + LONGEST  # the file that holds the input that is being tried: its count, its length, its bytes
+STUCK = 60  # seconds without a new input after which the process is ended
+
+
+def main() -> int:
+    """Read the command line and fuzz."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("target", choices=[*TARGETS, "list"])
+    parser.add_argument("--minutes", type=float, default=10.0, help="minutes of processor time in all runs with this corpus")
+    parser.add_argument("--slice", type=float, default=None, help="minutes of this run at most")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--corpus", type=Path, default=Path("build/fuzz"), help="the folder that keeps inputs and counts")
+    parser.add_argument("--json", type=Path, default=None, help="write the figures to this file too")
+    parser.add_argument("--input", type=Path, default=None, help="try one input, such as a finding that was kept, and stop")
+    parser.add_argument("--worker", type=Path, default=None, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.target == "list":
+        for target in TARGETS.values():
+            print(f"{target.name:18}{target.about}")
+        return 0
+    if given.input is not None:
+        kind, trace = outcome(TARGETS[given.target], given.input.read_bytes())
+        print(trace or "all is well", kind)
+        return int(bool(kind))
+    folder = given.corpus / given.target
+    (folder / "inputs").mkdir(parents=True, exist_ok=True)
+    (folder / "findings").mkdir(exist_ok=True)
+    if given.worker is not None:
+        work(given.target, folder, given.seed, given.slice * 60, given.worker)
+        return 0
+    return supervise(given, folder)
+
+
+def state_of(folder: Path) -> dict[str, Any]:
+    """The figures of the runs so far."""
+    path = folder / "state.json"
+    start = {"seconds": 0.0, "executions": 0, "rounds": 0, "lines": 0, "seed": 0}
+    return {**start, **json.loads(path.read_text())} if path.exists() else start
+
+
+def supervise(given: argparse.Namespace, folder: Path) -> int:
+    """Run workers until the time is over; a worker that dies or hangs is a finding too."""
+    while True:
+        left = given.minutes * 60 - state_of(folder)["seconds"]
+        left = min(left, given.slice * 60) if given.slice is not None else left
+        if left < 1:
+            break
+        with tempfile.NamedTemporaryFile() as last:
+            last.write(bytes(LAST))
+            last.flush()
+            command = [sys.executable, __file__, given.target, "--seed", str(given.seed), "--corpus", str(given.corpus)]
+            worker = subprocess.Popen([*command, "--slice", str(left / 60), "--worker", last.name])
+            died = watch(worker, Path(last.name))
+            if died:
+                count, size = struct.unpack("<QQ", Path(last.name).read_bytes()[:16])
+                keep(
+                    folder, Finding(given.target, died, Path(last.name).read_bytes()[16 : 16 + size], f"input {count}: {died}")
+                )
+                break
+        if given.slice is not None:
+            break
+    return report(given, folder)
+
+
+def watch(worker: subprocess.Popen[bytes], last: Path) -> str:
+    """Wait for the worker; return how it died, "" where it came to its end."""
+    count, since = -1, time.monotonic()
+    while worker.poll() is None:
+        time.sleep(0.5)
+        now = struct.unpack("<Q", last.read_bytes()[:8])[0]
+        if now != count:
+            count, since = now, time.monotonic()
+        elif time.monotonic() - since > STUCK:
+            worker.send_signal(signal.SIGKILL)
+            worker.wait()
+            return "a hang that nothing could interrupt"
+    return "" if worker.returncode == 0 else f"the process died ({worker.returncode})"
+
+
+def work(name: str, folder: Path, seed: int, seconds: float, last: Path) -> None:
+    """Fuzz for so many seconds, and add the figures to those of earlier runs."""
+    state = state_of(folder)
+    corpus = [path.read_bytes() for path in sorted((folder / "inputs").iterdir())]
+    with open(last, "r+b") as handle, mmap.mmap(handle.fileno(), LAST) as memory:
+        count = 0
+
+        def before(data: bytes) -> None:
+            nonlocal count
+            count += 1
+            memory[: 16 + len(data)] = struct.pack("<QQ", count, len(data)) + data
+
+        fuzzer = Fuzzer(TARGETS[name], seed, before=before)
+        fuzzer.corpus = [*(each[:LONGEST] for each in TARGETS[name].seeds()), *corpus]
+        for data in fuzzer.corpus[:3]:  # loads what is loaded when it is first used, before memory is limited
+            outcome(TARGETS[name], data, seconds=60)
+        limit_memory()
+        spent = fuzzer.run(seconds=seconds, round_=state["rounds"])
+    for data in fuzzer.corpus:
+        (folder / "inputs" / digest(data)).write_bytes(data)
+    for finding in fuzzer.findings.values():
+        keep(folder, finding)
+    state["seconds"] += spent
+    state["executions"] += fuzzer.executions
+    state["rounds"] += 1
+    state["lines"] = max(state["lines"], len(fuzzer.lines.seen))
+    state["seed"] = seed
+    temporary = folder / f"state.{os.getpid()}"
+    temporary.write_text(json.dumps(state))
+    temporary.replace(folder / "state.json")
+
+
+def keep(folder: Path, finding: Finding) -> None:
+    """Write a finding: the input, and what it does."""
+    stem = folder / "findings" / digest(finding.kind.encode())
+    stem.with_suffix(".bin").write_bytes(finding.data)
+    stem.with_suffix(".txt").write_text(f"{finding.kind}\n\n{finding.trace}", "utf-8", "replace")
+
+
+def report(given: argparse.Namespace, folder: Path) -> int:
+    """Print the figures; return 1 where an input that was kept still fails."""
+    state = state_of(folder)
+    open_: list[str] = []
+    for path in sorted((folder / "findings").glob("*.bin")):
+        kind = path.with_suffix(".txt").read_text("utf-8").partition("\n")[0]
+        if kind.startswith(("the process died", "a hang that")) or outcome(TARGETS[given.target], path.read_bytes())[0]:
+            open_.append(kind)
+            print(f"FINDING {kind}: {path}")
+    figures = {
+        "target": given.target,
+        "about": TARGETS[given.target].about,
+        "minutes": round(state["seconds"] / 60, 2),
+        "executions": state["executions"],
+        "executions_per_second": round(state["executions"] / max(state["seconds"], 1e-9), 1),
+        "lines": state["lines"],
+        "inputs_kept": len(list((folder / "inputs").iterdir())),
+        "found": len(list((folder / "findings").glob("*.bin"))),
+        "open": len(open_),
+        "seed": state["seed"],
+    }
+    for name, value in figures.items():
+        print(f"{name:24}{value:,}" if isinstance(value, int | float) else f"{name:24}{value}")
+    if given.json is not None:
+        given.json.write_text(json.dumps(figures, indent=2) + "\n")
+    return int(bool(open_))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
