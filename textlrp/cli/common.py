@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from textlrp.classifier import TextClassifier
+    from textlrp.corpus import Corpus
 
 __all__ = [
     "console",
     "data_options",
     "epilog",
+    "explained_corpus",
+    "explained_option",
     "model_option",
     "open_model",
     "read_reviews",
@@ -67,7 +70,30 @@ def rule_options(command: F) -> F:
     )(command)
 
 
-def data_options(command: F) -> F:
+def explained_option(command: F) -> F:
+    """Add --explained, and --data that may be left out for it, and what says how to read it."""
+    command = click.option(
+        "--explained",
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        help="Instead of --model and --data: a folder that `textlrp explain-corpus` wrote; no text is explained again.",
+    )(command)
+    return data_options(command, required=False)
+
+
+def explained_corpus(folder: Path, settled: Iterable[str]) -> Corpus:
+    """Open the corpus of --explained; options that it settles must not be given beside it."""
+    from textlrp.corpus import open_corpus
+
+    context = click.get_current_context()
+    for name in settled:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{option} is settled by --explained, which holds what was explained; leave one of them out")
+    return open_corpus(folder)
+
+
+def data_options(command: F, *, required: bool = True) -> F:
     """Add --data and what says how to read it."""
     for option in (
         click.option("--encoding", metavar="NAME", help="How a table's bytes are to be read. Default: utf-8."),
@@ -82,7 +108,7 @@ def data_options(command: F) -> F:
         ),
         click.option(
             "--data",
-            required=True,
+            required=required,
             metavar="D",
             help="imdb:train, imdb:test, bundled, or a CSV, TSV, JSONL, Parquet file or a folder with a sub-folder a class.",
         ),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from textlrp.cli.common import (
     console,
-    data_options,
     epilog,
+    explained_corpus,
+    explained_option,
     model_option,
     open_model,
     read_reviews,
@@ -19,6 +22,9 @@ from textlrp.cli.common import (
     write_out,
 )
 
+if TYPE_CHECKING:
+    from textlrp.explanation import Explanation
+
 __all__ = ["rank"]
 
 
@@ -26,11 +32,12 @@ __all__ = ["rank"]
     epilog=epilog(
         "textlrp rank --model imdb-dense --data bundled --top 10",
         "textlrp rank --model imdb-lstm --data imdb:test --top 20 --min-texts 50",
+        "textlrp rank --explained explained --top 20   # what `textlrp explain-corpus --out explained` wrote",
         "textlrp rank --data mine.csv --target positive --format csv --out words.csv",
     )
 )
 @model_option
-@data_options
+@explained_option
 @click.option("--top", default=10, show_default=True, type=click.IntRange(1), help="How many words on each side.")
 @click.option(
     "--target",
@@ -53,7 +60,8 @@ __all__ = ["rank"]
 @click.option("--out", default="-", metavar="F", help="Write to this file instead of standard output.")
 def rank(
     model: str,
-    data: str,
+    data: str | None,
+    explained: Path | None,
     top: int,
     target: str | None,
     min_texts: int | None,
@@ -74,19 +82,24 @@ def rank(
     from textlrp.ranking import rank as rank_words
 
     with shown():
-        reviews = read_reviews(data, labelled=False, **options)
-        texts = reviews["text"] if limit is None else _evenly(reviews["text"], limit)
-        classifier = open_model(model)
-        if target is None:
-            if len(classifier.classes_) != 2:
-                raise click.UsageError(
-                    f"name the class with --target; the model has {', '.join(map(str, classifier.classes_))}"
-                )
-            target = "margin"
-        stream = classifier.explain_stream(texts, target=target, rule=rule, gates=gates)
+        if explained is not None:
+            stream, count = _explained(explained, limit)
+        elif data is None:
+            raise click.UsageError("give the texts with --data, or with --explained what `textlrp explain-corpus` wrote")
+        else:
+            reviews = read_reviews(data, labelled=False, **options)
+            texts = reviews["text"] if limit is None else _evenly(reviews["text"], limit)
+            classifier = open_model(model)
+            if target is None:
+                if len(classifier.classes_) != 2:
+                    raise click.UsageError(
+                        f"name the class with --target; the model has {', '.join(map(str, classifier.classes_))}"
+                    )
+                target = "margin"
+            stream, count = classifier.explain_stream(texts, target=target, rule=rule, gates=gates), len(texts)
         ranking = rank_words(
-            track(stream, "explaining", total=len(texts)),
-            min_texts=min_texts or max(3, math.ceil(len(texts) / 1000)),
+            track(stream, "explaining" if explained is None else "reading", total=count),
+            min_texts=min_texts or max(3, math.ceil(count / 1000)),
         )
     if form == "csv":
         write_out(out, ranking.to_csv(top, by=by))
@@ -105,6 +118,22 @@ def rank(
             write_out(out, captured.get())
     if out != "-":
         say(f"written: {out}")
+
+
+def _explained(folder: Path, limit: int | None) -> tuple[Iterator[Explanation], int]:
+    """The Explanations of an explained corpus, or `limit` of them at equal steps, and how many there are."""
+    corpus = explained_corpus(
+        folder, ("model", "data", "target", "rule", "gates", "data_dir", "text_column", "label_column", "encoding")
+    )
+    if corpus.target == "predicted":
+        raise click.UsageError(
+            f"{str(folder)!r} explains what is predicted, another class in each text, and such relevances cannot be ranked "
+            "together: explain the corpus with --target margin, or a class"
+        )
+    if limit is None or limit >= len(corpus):
+        return iter(corpus), len(corpus)
+    chosen = {i * len(corpus) // limit for i in range(limit)}
+    return (e for i, e in enumerate(corpus) if i in chosen), limit
 
 
 def _evenly(texts: Any, limit: int) -> list[str]:

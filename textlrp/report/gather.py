@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +89,7 @@ def gather(
     *,
     rule: Rule = "default",
     gates: str = "all",
+    explained: Iterable[Explanation] | None = None,
     batch_size: int = 64,
     most_wrong: int = 100,
     most_right: int = 40,
@@ -97,7 +98,8 @@ def gather(
 ) -> Gathered:
     """Explain every text once, as a stream, and keep sums: memory does not grow with the number of texts, but for labels.
 
-    Of two classes the margin is explained, of more the predicted class. `labels` [n] are indices into `classifier.classes_`.
+    Of two classes the margin is explained, of more the predicted class; `explained` gives these Explanations in the order of the
+    texts where they were made before, and nothing is explained again. `labels` [n] are indices into `classifier.classes_`.
     Raises InputError where they do not fit, or where there are no texts.
     """
     classes = tuple(str(name) for name in classifier.classes_)
@@ -115,9 +117,10 @@ def gather(
     found.words = {key: Tally() for key in keys}
     found.phrases = {key: Tally(most=PHRASES) for key in keys}
     target = "margin" if len(classes) == 2 else "predicted"
-    stream = classifier.explain_stream(texts, batch_size, target=target, rule=rule, gates=gates)
+    if explained is None:
+        explained = classifier.explain_stream(texts, batch_size, target=target, rule=rule, gates=gates)
     keep = _Keep(found, most_wrong, most_right, sample, seed)
-    for i, e in enumerate(track(stream, "explaining", total=len(numbers))):
+    for i, e in enumerate(track(explained, "explaining", total=len(numbers))):
         _add(found, i, e)
         keep.add(i, e)
     keep.finish()
