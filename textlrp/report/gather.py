@@ -98,8 +98,8 @@ def gather(
 ) -> Gathered:
     """Explain every text once, as a stream, and keep sums: memory does not grow with the number of texts, but for labels.
 
-    Of two classes the margin is explained, of more the predicted class; `explained` gives these Explanations in the order of the
-    texts where they were made before, and nothing is explained again. `labels` [n] are indices into `classifier.classes_`.
+    Of two classes the margin is explained, of more the predicted class; `explained` gives these Explanations, in the order of
+    the texts, where they were made before: nothing is explained again. `labels` [n] are indices into `classifier.classes_`.
     Raises InputError where they do not fit, or where there are no texts.
     """
     classes = tuple(str(name) for name in classifier.classes_)
