@@ -10,6 +10,7 @@ import numpy as np
 
 from textlrp.encoding import check_texts, read
 from textlrp.errors import InputError
+from textlrp.faithfulness.deletion import curve, falling
 from textlrp.models.batches import Encoded, predict_logits
 
 if TYPE_CHECKING:
@@ -88,8 +89,9 @@ def compare_targets(
     """Delete the words that each target calls most relevant, and see whether the predicted class stays.
 
     A class's score may rise with words that raise the scores of all classes; its margin over the next class cannot. Of each
-    document, `shares` of the words are deleted (at least one; Arras et al. 2016); documents of one word are left out. Raises
-    InputError where none is left, or where the model knows fewer than three classes (then the two are one question).
+    document, `shares` of the words are left out, at least one and not all (Arras et al. 2016); documents of one word are
+    skipped. Raises InputError where none is left, or where the model knows fewer than three classes (then the two are one
+    question).
 
     >>> from textlrp.classifier import TextClassifier
     >>> texts = ["red apple pie", "blue sea salt", "green oak leaf"] * 20
@@ -109,32 +111,21 @@ def compare_targets(
         raise InputError("no document has two words or more, so none can be deleted")
     kept = [each.text for each in readings]
     logits = predict_logits(classifier.module, Encoded.of([each.ids for each in readings]))
-    order = np.argsort(-logits, axis=1, kind="stable")
+    winners = logits.argmax(axis=1)
     relevance = {
         target: [e.relevance for e in classifier.explain_many(kept, target=target, rule=rule, gates=gates)]
         for target in TARGETS
     }
     random = np.random.default_rng(seed)
     relevance[RANDOM] = [random.random(len(each.ids)) for each in readings]
-    stays = {
-        name: np.stack([_predicted(classifier, readings, values, share) == order[:, 0] for share in shares], axis=1)
-        for name, values in relevance.items()
-    }
+    rows = [each.ids for each in readings]
+    stays = {}
+    for name, values in relevance.items():
+        left = curve(classifier.module, rows, [falling(each, seed=seed) for each in values], bins=shares)  # [n,shares,C]
+        stays[name] = left.argmax(axis=2) == winners[:, None]
     next_class = [a - b for a, b in zip(relevance["predicted"], relevance["winner"], strict=True)]  # R of the runner-up
     agreement = np.array([_correlation(a, b) for a, b in zip(relevance["predicted"], next_class, strict=True)])
     return TargetsCompared(tuple(shares), stays, agreement)
-
-
-def _predicted(
-    classifier: TextClassifier, readings: Sequence[Any], relevance: Sequence[np.ndarray], share: float
-) -> np.ndarray:
-    """The class of each document without the given share of its most relevant words, [n]."""
-    left = []
-    for reading, values in zip(readings, relevance, strict=True):
-        count = min(max(1, round(share * len(values))), len(values))
-        out = np.argsort(-values, kind="stable")[:count]
-        left.append(np.delete(reading.ids, out))
-    return np.asarray(predict_logits(classifier.module, Encoded.of(left)).argmax(axis=1))
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:
