@@ -80,7 +80,7 @@ def test_it_listens_at_this_machine_alone_unless_told() -> None:
     assert not is_loopback("0.0.0.0")
 
 
-@pytest.mark.parametrize("name", ["max_characters", "max_tokens", "max_body", "workers", "burst", "seconds"])
+@pytest.mark.parametrize("name", ["max_characters", "max_tokens", "max_body", "workers", "burst", "threads", "seconds"])
 def test_limits_that_allow_nothing_are_refused(name: str) -> None:
     with pytest.raises(InputError, match=name):
         Settings(**{name: 0})  # type: ignore[arg-type]

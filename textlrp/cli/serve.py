@@ -43,6 +43,7 @@ __all__ = ["serve"]
 )
 @click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(0, min_open=True), help="Time for a request.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Explanations made at once.")
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Threads of each explanation.")
 def serve(
     models: tuple[str, ...],
     host: str,
@@ -55,6 +56,7 @@ def serve(
     rate: float,
     seconds: float,
     workers: int,
+    threads: int,
 ) -> None:
     """Serve the live page: type a review and see which words speak for and against, while you type.
 
@@ -79,6 +81,7 @@ def serve(
         burst=max(1, round(2 * rate)),
         seconds=seconds,
         workers=workers,
+        threads=threads,
     )
     listening = bind(settings)
     try:

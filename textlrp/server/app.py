@@ -52,7 +52,12 @@ def create_app(settings: Settings | None = None, *, shelf: Shelf | None = None) 
     """Make the guarded ASGI application of a server; raises what `Shelf` raises where a model is not one."""
     settings = settings or Settings()
     shelf = shelf or Shelf(settings.models)
-    jobs = Jobs(workers=settings.workers, queue=settings.queue, seconds=settings.seconds)
+    jobs = Jobs(
+        workers=settings.workers,
+        queue=settings.queue,
+        seconds=settings.seconds,
+        prepare=partial(_few_threads, settings.threads),
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -67,6 +72,13 @@ def create_app(settings: Settings | None = None, *, shelf: Shelf | None = None) 
     pages.add(app, shelf, settings)
     _describe(app, settings)
     return Guards(app, settings)
+
+
+def _few_threads(threads: int) -> None:
+    """Tell torch how many threads a worker may use; it keeps that for each thread that asks."""
+    import torch
+
+    torch.set_num_threads(threads)
 
 
 def _add_reading(app: FastAPI, shelf: Shelf, settings: Settings) -> None:

@@ -19,11 +19,11 @@ class Jobs:
     """`workers` threads and room for `queue` jobs that wait; each request waits at most `seconds`.
 
     A job that a request no longer waits for is dropped if it has not begun; if it runs, it keeps its place until it ends, so
-    that work nobody waits for counts against the bound too.
+    that work nobody waits for counts against the bound too. Each thread calls `prepare` once, before its first job.
     """
 
-    def __init__(self, *, workers: int, queue: int, seconds: float) -> None:
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="textlrp")
+    def __init__(self, *, workers: int, queue: int, seconds: float, prepare: Callable[[], None] = lambda: None) -> None:
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="textlrp", initializer=prepare)
         self._room = threading.BoundedSemaphore(workers + queue)
         self._seconds = seconds
 

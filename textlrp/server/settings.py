@@ -18,6 +18,8 @@ class Settings:
     - `max_characters`, `max_tokens`: of all texts in one request; `max_body`: bytes of a request.
     - `rate`, `burst`: requests a second and at once, for each client (0: no limit).
     - `workers`, `queue`, `seconds`: explanations made at once, requests that may wait, and the time for one request.
+    - `threads`: of each explanation. A second thread gains little for one text, and where other work holds a core, the many
+      short steps of a recurrent network wait for it again and again.
 
     A value that is not allowed raises InputError.
 
@@ -37,11 +39,12 @@ class Settings:
     workers: int = 1
     queue: int = 16
     seconds: float = 10.0
+    threads: int = 1
 
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            if each.name in ("max_characters", "max_tokens", "max_body", "workers", "burst") and value < 1:
+            if each.name in ("max_characters", "max_tokens", "max_body", "workers", "burst", "threads") and value < 1:
                 raise InputError(f"{each.name} must be at least 1, not {value!r}")
             if each.name in ("rate", "queue") and not 0 <= value < float("inf"):
                 raise InputError(f"{each.name} must be 0 or more, not {value!r}")
