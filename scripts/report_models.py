@@ -76,7 +76,8 @@ def export(arch: str, name: str, runs: list[str], work: Path) -> None:
         after = measure(probabilities(logits, temperature=config.temperature), labels, classes=CLASSES)
         record = {"run": run, "validation": after, "ece_before": before["ece"], "temperature": config.temperature}
         record |= {"seed": history["seed"], "seconds": sum(each["history"][-1]["seconds"] for each in _line(work, run))}
-        record |= {"commands": [each["command"] for each in _line(work, run)], "storage": STORAGE, "versions": versions()}
+        commands = [one for each in _line(work, run) for one in (*each.get("before", []), each["command"])]
+        record |= {"commands": commands, "storage": STORAGE, "versions": versions()}
         folder = work / run / "checkpoint"
         checkpoint.save(folder, module, config, reviews.vocabulary, metrics=record, card=card(name, record), storage=STORAGE)
         found[run] = record | {"parameters": sum(each.numel() for each in module.parameters())}

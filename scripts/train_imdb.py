@@ -3,7 +3,8 @@
     python scripts/train_imdb.py teacher                    # the linear model, on labelled and unlabelled reviews
     python scripts/train_imdb.py lstm --seed 0 --name lstm-0-first              # learns from the linear model by default
     python scripts/train_imdb.py dense --seed 0 --teachers linear lstm-0-first  # cnn and gru likewise
-    python scripts/train_imdb.py lstm --seed 0 --start lstm-0-first --teachers linear lstm-0-first dense-0 --epochs 2
+    python scripts/train_imdb.py lstm --seed 0 --start lstm-0-first --teachers linear lstm-0-first dense-0 --epochs 2 --moved 3
+    python scripts/train_imdb.py lstm --shipped imdb-lstm --name lstm-0         # a run made of a model that ships
 
 Each run leaves its weights, its history and its logits for all 75,000 training reviews in the work folder (build/imdb by
 default); a later run can name it among its teachers. `scripts/report_models.py` makes checkpoints of them and measures those.
@@ -23,18 +24,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from train_imdb_data import Reviews, prepare, word_vectors
-from train_imdb_student import Plan, train
+from train_imdb_student import LONGEST, Plan, predict, train
 from train_imdb_teacher import linear_ngrams, linear_teacher
 
+from textlrp.files import write_json
+from textlrp.models import checkpoint
 from textlrp.models.build import build
 from textlrp.models.config import ModelConfig, make_config
 from textlrp.training.distil import blend, soft_targets
 
-LONGEST = 3000  # tokens that are read of a text; no review of IMDB has more
-WORK = Path(__file__).resolve().parents[1] / "build" / "imdb"
+ROOT = Path(__file__).resolve().parents[1]
+WORK, MODELS = ROOT / "build" / "imdb", ROOT / "data" / "models"
 OPTIONS: dict[str, dict[str, Any]] = {
     "lstm": {"units": 128, "dropout": 0.3, "word_dropout": 0.1, "pooling": ["max"]},
     "gru": {"units": 64, "dropout": 0.2, "word_dropout": 0.1, "pooling": ["max"]},
@@ -109,6 +112,26 @@ def _as_linear(module: nn.Module, config: ModelConfig, work: Path, *, strength: 
         output[:, column] = half
 
 
+def shipped(arch: str, name: str, folder: Path, reviews: Reviews) -> None:
+    """Make a run of a model that ships: its weights, its logits, and the commands that made it."""
+    found = checkpoint.load(MODELS / name)
+    if found.config.arch != arch or found.vocabulary != reviews.vocabulary:
+        raise SystemExit(f"{name} is no {arch} of this vocabulary")
+    every = predict(found.module, reviews, np.arange(len(reviews)), Plan(head=LONGEST // 2, tail=LONGEST // 2))
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "logits.npy", every.astype(np.float16))
+    save_file(found.module.state_dict(), folder / "weights.safetensors")
+    usual = configuration(arch, reviews).to_dict()
+    options = {key: value for key, value in found.config.to_dict().items() if usual[key] != value and key != "temperature"}
+    seconds = [{"seconds": found.metrics["seconds"]}]
+    record = {"command": _command(), "start": None, "options": options, "seed": found.metrics["seed"], "history": seconds}
+    write_json(folder / "history.json", record | {"before": found.metrics["commands"]})
+
+
+def _command() -> str:
+    return shlex.join(["python", "scripts/train_imdb.py", *sys.argv[1:]])
+
+
 def main() -> None:
     """Run one stage."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -116,9 +139,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--teachers", nargs="+", default=["linear"], help="earlier runs whose soft labels are averaged")
     parser.add_argument("--start", help="an earlier run of the same stage, whose weights are trained further")
+    parser.add_argument("--shipped", help="make a run of this model in data/models, and train nothing")
     parser.add_argument("--trust", type=float, default=0.5, help="the teachers' share in the target of a labelled review")
     parser.add_argument("--epochs", type=float)
     parser.add_argument("--checks", type=int, help="how often the validation part is measured, and the state written")
+    parser.add_argument("--until", type=float, help="stop after so many of the epochs")
+    parser.add_argument("--head", type=int, help="so many tokens at the beginning of a long review are read in training")
+    parser.add_argument("--tail", type=int, help="and so many at its end")
     parser.add_argument("--rate", type=float, help="the learning rate")
     parser.add_argument("--moved", type=float, default=0.0, help="the length of the adversarial step (lstm only)")
     parser.add_argument("--decay", type=float, default=0.0, help="weight decay")
@@ -140,20 +167,22 @@ def main() -> None:
         np.save(given.work / "linear" / "logits.npy", np.stack([-margin / 2, margin / 2], axis=1).astype(np.float32))
         print(f"validation accuracy {accuracies}, {time.monotonic() - start:.0f} s")
         return
+    folder = given.work / (given.name or f"{given.stage}-{given.seed}")
+    if given.shipped:
+        return shipped(given.stage, given.shipped, folder, reviews)
     plan = PLANS[given.stage]
     if given.epochs:
         plan = replace(plan, epochs=given.epochs)
     plan = replace(plan, learning_rate=given.rate or plan.learning_rate, weight_decay=given.decay, moved=given.moved)
-    plan = replace(plan, checks=given.checks or plan.checks)
+    plan = replace(plan, checks=given.checks or plan.checks, head=given.head or plan.head, tail=given.tail or plan.tail)
     config = configuration(given.stage, reviews).replace(**given.options)
     targets = soft_targets(teachers(given.teachers, reviews, given.work), reviews.labels, trust=given.trust)
     module = initialised(config, reviews, given.work, seed=given.seed, strength=given.strength)
     if given.start:
         module.load_state_dict(load_file(given.work / given.start / "weights.safetensors"))
-    notes = {"command": shlex.join(["python", "scripts/train_imdb.py", *sys.argv[1:]]), "start": given.start}
+    notes = {"command": _command(), "start": given.start}
     notes |= {"options": given.options, "teachers": given.teachers, "trust": given.trust}
-    folder = given.work / (given.name or f"{given.stage}-{given.seed}")
-    train(module, reviews, targets, folder, plan=plan, seed=given.seed, notes=notes, teach=not given.last)
+    train(module, reviews, targets, folder, plan=plan, seed=given.seed, notes=notes, teach=not given.last, until=given.until)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ from textlrp.training.distil import distillation_loss
 from textlrp.training.resume import StateFile, group, optimiser_state, pack
 from textlrp.training.trainer import training_batches
 
+LONGEST = 3000  # tokens that are read of a text; no review of IMDB has more
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -81,11 +83,13 @@ def train(
     seed: int,
     notes: Mapping[str, Any] | None = None,
     teach: bool = True,
+    until: float | None = None,
 ) -> nn.Module:
     """Train on all reviews outside the validation part; return the average of the weights.
 
     Left in `folder`: history.json (with `notes`), weights.safetensors and, if it is to `teach`, logits.npy (of all reviews).
-    While it trains, the folder `state` in it holds all that the same call needs to go on after a kill.
+    While it trains, the folder `state` in it holds all that the same call needs to go on after a kill. `until` ends it at the
+    first check after so many epochs, the learning rate still being that of all of them.
     """
     torch.manual_seed(seed)
     student = _Student(module, reviews, targets, plan=plan, seed=seed, notes=dict(notes or {}))
@@ -102,8 +106,10 @@ def train(
             write_json(folder / "history.json", student.record())
             with atomic_path(folder / "weights.safetensors") as temporary:
                 save_file(student.average.module.state_dict(), temporary)
+            if until is not None and student.step * plan.batch_size >= until * len(student.numbers):
+                break
     if teach:
-        every = predict(student.average.module, reviews, np.arange(len(reviews)), student.wider)
+        every = predict(student.average.module, reviews, np.arange(len(reviews)), student.whole)
         np.save(folder / "logits.npy", every.astype(np.float16))
     file.remove()
     return student.average.module
@@ -121,7 +127,7 @@ class _Student:
             module.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=plan.weight_decay, fused=True
         )
         self.average = WeightAverage(module, decay=plan.average)
-        self.wider = replace(plan, tail=plan.tail + 250)
+        self.whole = replace(plan, head=LONGEST // 2, tail=LONGEST // 2)
         self.numbers = np.flatnonzero(~reviews.held_out)
         self.read = np.minimum(reviews.lengths, plan.head + plan.tail)[self.numbers]
         self.per_epoch = -(-len(self.numbers) // plan.batch_size)
@@ -181,7 +187,7 @@ class _Student:
     def check(self) -> dict[str, Any]:
         """Measure the average of the weights on the validation part."""
         valid = self.reviews.validation
-        logits = predict(self.average.module, self.reviews, valid, self.wider)
+        logits = predict(self.average.module, self.reviews, valid, self.whole)
         margin = (logits[:, 1] - logits[:, 0]) * (2 * self.reviews.labels[valid] - 1)
         self.seconds, self.started = self.seconds + time.monotonic() - self.started, time.monotonic()
         found = {

@@ -71,7 +71,8 @@ def linear_teacher(reviews: Reviews, work: Path) -> tuple[np.ndarray, list[float
     accuracies, best, logits = [], 2.0, np.zeros(len(reviews))
     for _ in range(ROUNDS + 1):
         ratio = log_ratio(features[texts], labels)
-        model = LogisticRegression(C=1.0 if len(accuracies) else 0.3, solver="liblinear", dual=True, max_iter=60, tol=0.02)
+        strength = 1.0 if len(accuracies) else 0.3
+        model = LogisticRegression(C=strength, solver="liblinear", dual=True, max_iter=60, tol=0.02, random_state=0)
         model.fit(features[texts].multiply(ratio).tocsr(), labels > 0.5, sample_weight=weights)
         found = np.asarray(features @ (ratio * model.coef_[0])) + model.intercept_[0]
         found *= scale(found[valid], reviews.labels[valid])

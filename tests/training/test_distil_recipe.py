@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from textlrp.models import checkpoint
 
@@ -97,6 +98,57 @@ def test_teacher_students_and_checkpoint(recipe, data, tmp_path, monkeypatch, ca
     assert read.storage == "int8"
     assert read.module.ngrams["2"].keys.gt(-1).any()
     assert "train_imdb.py dense" in read.card
+
+
+def test_a_killed_adversarial_run_goes_on_to_the_same_weights(recipe, tmp_path, monkeypatch, capsys):
+    import train_imdb_student
+
+    arguments = ["lstm", "--epochs", "8", "--checks", "4", "--moved", "2", "--options", '{"units": 8}', "--work"]
+    for work in (tmp_path / "one", tmp_path / "other"):
+        recipe("teacher", "--work", str(work))
+    recipe(*arguments, str(tmp_path / "one"))
+    checks = []
+
+    def killed(path, record, write=train_imdb_student.write_json):
+        write(path, record)
+        checks.append(record)
+        if len(checks) == 2:
+            raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(train_imdb_student, "write_json", killed)
+        with pytest.raises(SystemExit):
+            recipe(*arguments, str(tmp_path / "other"))
+    capsys.readouterr()
+    recipe(*arguments, str(tmp_path / "other"))
+    assert "resumed after 6 of 13 steps" in capsys.readouterr().out
+    one, other = (load_file(tmp_path / name / "lstm-0" / "weights.safetensors") for name in ("one", "other"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    history = json.loads((tmp_path / "other" / "lstm-0" / "history.json").read_text())["history"]
+    assert [each["step"] for each in history] == [3, 6, 9, 13]
+    assert history[-1]["loss"][1] > history[-1]["loss"][0]  # moved towards the other class, a review is harder
+    assert not (tmp_path / "other" / "lstm-0" / "state").exists()
+
+
+def test_a_run_made_of_a_model_that_ships_has_its_weights_and_its_commands(recipe, tmp_path, monkeypatch):
+    import report_models
+    import train_imdb
+
+    work = tmp_path / "work"
+    recipe("teacher", "--work", str(work))
+    recipe("lstm", "--work", str(work), "--epochs", "1", "--options", '{"units": 8}')
+    monkeypatch.setattr(report_models, "FIGURES", tmp_path / "figures.json")
+    monkeypatch.setattr(report_models, "ROOT", tmp_path)
+    report_models.export("lstm", "mine", ["lstm-0"], work)
+    monkeypatch.setattr(train_imdb, "MODELS", tmp_path / "data" / "models")
+    recipe("lstm", "--work", str(work), "--shipped", "mine", "--name", "again")
+    found, kept = load_file(work / "again" / "weights.safetensors"), checkpoint.load(tmp_path / "data" / "models" / "mine")
+    assert all(torch.equal(weight, found[name]) for name, weight in kept.module.state_dict().items())
+    assert np.abs(np.load(work / "again" / "logits.npy") - np.load(work / "lstm-0" / "logits.npy")).max() < 0.05
+    report_models.export("lstm", "mine", ["again"], work)  # the options are those of the run before
+    commands = checkpoint.load(tmp_path / "data" / "models" / "mine").metrics["commands"]
+    assert "lstm --work" in commands[0]
+    assert "--shipped mine" in commands[1]
 
 
 def test_films_are_either_held_out_or_not(recipe, data, tmp_path):
