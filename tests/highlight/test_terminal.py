@@ -51,3 +51,23 @@ def test_markup_of_the_printer_is_text() -> None:
 def test_a_ranking_has_a_row_a_word() -> None:
     table = printed(ranking_table(rank([explained("good bad film")]), 5))
     assert all(word in table for word in ("good", "bad", "film"))
+
+
+def hostile(name: str) -> Explanation:
+    """An explanation from a foreign file, with `name` wherever a name stands."""
+    scores = {name: 0.5, "negative": 0.5}
+    return Explanation(
+        "a film", tuple(tokenise("a film")), [1.0, -1.0], name, 1.0, {name: 1.0}, name, scores, model=name, rule=name
+    )
+
+
+def test_names_cannot_talk_to_the_terminal() -> None:
+    shown = printed(render(hostile("\x1b[31mred\x07\x9b")))
+    assert not set(shown) & {"\x1b", "\x07", "\x9b"}
+
+
+def test_names_are_no_markup_of_the_printer() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=200)  # as a person's own console: markup on
+    console.print(render(hostile("[/bold]")), ranking_table(rank([hostile("[/bold]")])))
+    assert "for [/bold]" in out.getvalue()

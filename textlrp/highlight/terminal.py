@@ -79,7 +79,7 @@ def _top(e: Explanation, k: int) -> Table:
     columns: list[list[Text]] = []
     for side, colour, words in zip(e.sides, (LIGHT.positive, LIGHT.negative), e.top(k), strict=True):
         mark = "+" if not columns else "−"
-        table.add_column(f"{mark} {plain.short(side)}", justify="left")
+        table.add_column(Text(f"{mark} {plain.short(side)}"), justify="left")
         strongest = max((abs(value) for _, value in words), default=0.0)
         columns.append([_bar(word, value, strongest, colour) for word, value in words] or [Text("none")])
     for row in range(max(map(len, columns))):
@@ -93,7 +93,9 @@ def _bar(word: str, value: float, strongest: float, colour: str) -> Text:
 
 
 def _ledger(e: Explanation) -> Text:
-    entries = [(name.replace("_", " "), value) for name, value in e.ledger.items() if value or name in ("words", "bias")]
+    entries = [
+        (plain.short(name.replace("_", " ")), value) for name, value in e.ledger.items() if value or name in ("words", "bias")
+    ]
     line = Text("ledger      ", style="bold")
     line.append("  ".join(f"{name} {plain.number(value)}" for name, value in entries), style="not bold")
     line.append(f"  =  {plain.number(sum(e.ledger.values()))}", style="not bold")
@@ -102,7 +104,8 @@ def _ledger(e: Explanation) -> Text:
 
 def ranking_table(ranking: Ranking, k: int = 10, *, by: str = "mean") -> Table:
     """Give the `k` strongest words of both sides of a ranking as a table."""
-    table = Table(title=f"{ranking.target}: {ranking.counted:,} texts, words in at least {ranking.min_texts:,} of them")
+    about = f"{plain.short(ranking.target)}: {ranking.counted:,} texts, words in at least {ranking.min_texts:,} of them"
+    table = Table(title=Text(about))
     table.add_column("")
     table.add_column("word")
     for name in (f"{by} relevance", "texts", "occurrences", "positive share"):
@@ -113,6 +116,9 @@ def ranking_table(ranking: Ranking, k: int = 10, *, by: str = "mean") -> Table:
             share = "" if each.positive_share is None else plain.percent(each.positive_share)
             figures = (plain.number(getattr(each, by)), f"{each.texts:,}", f"{each.occurrences:,}", share)
             table.add_row(
-                Text(mark, style=f"bold white on {colour}"), plain.short(each.word), *figures, end_section=i == len(words) - 1
+                Text(mark, style=f"bold white on {colour}"),
+                Text(plain.short(each.word)),  # no markup of the printer
+                *figures,
+                end_section=i == len(words) - 1,
             )
     return table
