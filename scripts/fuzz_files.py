@@ -269,11 +269,12 @@ def checkpoint(data: bytes) -> None:
 
 
 def checkpoint_seeds() -> list[bytes]:
-    """Each file of each sound checkpoint."""
+    """The configuration and the weights of each sound checkpoint, and the other files of the first."""
     return [
         bytes([number, FILES.index(name)]) + content
         for number, files in enumerate(sound_checkpoints())
         for name, content in files.items()
+        if number == 0 or name in FILES[:2]
     ]
 
 

@@ -161,14 +161,14 @@ class Fuzzer:
     lines: Lines = field(default_factory=Lines)
 
     def run(self, *, seconds: float = float("inf"), executions: int | float = float("inf"), round_: int = 0) -> float:
-        """Go on for so many seconds of processor time, or so many executions; return the seconds."""
+        """Go on for so many seconds, or so many executions; return the seconds."""
         random_ = random.Random(f"{self.seed} {round_}")
-        began, first = time.process_time(), self.executions
+        began, first = time.monotonic(), self.executions
         if not self.corpus:
             self.corpus = [data[:LONGEST] for data in self.target.seeds()]
         for data in list(self.corpus):
             self.execute(data)
-        busy = lambda: time.process_time() - began < seconds and self.executions - first < executions  # noqa: E731
+        busy = lambda: time.monotonic() - began < seconds and self.executions - first < executions  # noqa: E731
         while busy():
             self._generate(random_.randrange(2**32), min(100, max(1, int(min(executions, 4_000) / 40))))
             for _ in range(400):
@@ -178,7 +178,7 @@ class Fuzzer:
                 data = mutate(chosen, random_, self.corpus, self.target.words, as_json=self.target.as_json)
                 self.execute(data, keep=True)
             gc.collect()
-        return time.process_time() - began
+        return time.monotonic() - began
 
     def execute(self, data: bytes, *, keep: bool = False) -> None:
         """Run one input; keep it if it reached a new line, and note what it found."""
