@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fuzz_files as files
 import fuzz_records as records
+import fuzz_server
 from fuzz_loop import Target
 
 __all__ = ["TARGETS"]
@@ -85,6 +86,22 @@ _TABLE = (
         records.text_seeds,
         records.generated_texts,
         words=(b"<script>", b"</script>", b"{{7*7}}", b"]]>", b"[bold]", b"\\textbf{", b"$", b"`", b"*", b"_"),
+    ),
+    Target(
+        "server",
+        "any request to the application behind textlrp serve",
+        fuzz_server.server,
+        fuzz_server.request_seeds,
+        fuzz_server.generated_requests,
+        words=(
+            b"content-type: application/json\n",
+            b"host: localhost\n",
+            b"\n\n",
+            b"?a=b",
+            b'"text":',
+            b'"choices":[{}]',
+            b"%00",
+        ),
     ),
 )
 TARGETS = {target.name: target for target in _TABLE}

@@ -24,7 +24,8 @@ SHORT = {
     "vectors": 500,
     "checkpoint": 45,
     "explanation-json": 500,
-    "highlight": 60,
+    "highlight": 50,
+    "server": 30,
 }
 
 
