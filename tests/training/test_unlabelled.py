@@ -138,3 +138,11 @@ def test_the_command_line_takes_a_table_of_unlabelled_texts(tmp_path: Path) -> N
     assert done.exit_code == 0
     assert f"({len(MORE) + 54} texts, " in done.stderr  # a tenth of the labelled ones is set aside
     assert "superb" in (tmp_path / "m" / "vocabulary.json").read_text("utf-8")
+
+
+def test_the_estimator_takes_them_too() -> None:
+    from textlrp.classifier import TextClassifier
+
+    classifier = TextClassifier("dense", epochs=1, model_options={"embedding_dim": 8})
+    classifier.fit(TEXTS, LABELS, unlabelled=MORE)
+    assert any(line.startswith("trains word vectors") for line in classifier.chosen_)
