@@ -112,8 +112,8 @@ class TextClassifier(Estimator):
     def fit(self, texts: Iterable[str], labels: Sequence[Any], **how: Any) -> TextClassifier:
         """Train on texts and their labels (any names or numbers); the best weights on the validation part are kept.
 
-        `how` goes to `textlrp.training.train`: `unlabelled` (more texts, to be learnt from before the labels), `state` (a folder
-        that makes the training resumable), `notice`, `on_epoch`…
+        `how` goes to `textlrp.training.train`: `unlabelled` (more texts, to be learnt from before the labels), `state` (a
+        folder that makes the training resumable), `notice`, `on_epoch`…
         Raises `TrainingError` where there is only one class.
         """
         from textlrp.training import train
