@@ -91,7 +91,7 @@ def test_compressed_bodies_are_refused(client: TestClient) -> None:
     assert client.post("/api/explain", content=b"x", headers=headers).status_code == 415
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "HEAD"])
 def test_other_methods_are_refused(client: TestClient, method: str) -> None:
     assert client.request(method, "/api/explain").status_code == 405
 

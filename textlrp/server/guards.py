@@ -103,10 +103,10 @@ class Guards:
             if wait:
                 seconds = str(max(1, math.ceil(wait)))
                 raise Problem(429, f"Too many requests; try again in {seconds} s.", {"retry-after": seconds})
-        if scope["method"] in ("GET", "HEAD"):
+        if scope["method"] == "GET":
             return
         if scope["method"] != "POST":
-            raise Problem(405, "This server answers GET, HEAD and POST only.", {"allow": "GET, HEAD, POST"})
+            raise Problem(405, "This server answers GET and POST only.", {"allow": "GET, POST"})
         _check_origin(headers, host[0])
         kind = headers.get(b"content-type", [""])
         if len(kind) != 1 or not _is_json(kind[0]):

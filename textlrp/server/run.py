@@ -58,6 +58,10 @@ def serve(settings: Settings, listening: socket.socket, *, ready: Callable[[], A
     except ImportError as error:
         raise MissingPackageError("the live page needs FastAPI and uvicorn: pip install 'textlrp[serve]'") from error
     from textlrp.server.app import create_app
+    from textlrp.server.patience import Patient
+
+    class Waiting(Patient):
+        most = 30.0 + settings.seconds
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -75,7 +79,7 @@ def serve(settings: Settings, listening: socket.socket, *, ready: Callable[[], A
         timeout_keep_alive=5,
         timeout_graceful_shutdown=3,
         h11_max_incomplete_event_size=32_768,
-        http="h11",
+        http=Waiting,
         loop="asyncio",
     )
     Server(config).run(sockets=[listening])
