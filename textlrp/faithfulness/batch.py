@@ -39,26 +39,32 @@ Method: TypeAlias = Callable[[Batch], Any]
 
 @dataclass(frozen=True, eq=False)
 class Explained:
-    """The relevance of texts, float64 [T] each, and what of each score no ledger entry holds, [n] (NaN: no ledger is kept)."""
+    """The relevance of texts, float64 [T] each, and what of each score no ledger entry holds, [n] (NaN: no ledger is
+    kept); `failed`, bool [n]: the method gave values that are not finite."""
 
     relevance: list[np.ndarray]
     residual: np.ndarray
+    failed: np.ndarray
 
 
-def explain(name: str, method: Method, module: nn.Module, sample: Sample, *, most_tokens: int = 8192) -> Explained:
+def explain(
+    name: str, method: Method, module: nn.Module, sample: Sample, *, strict: bool = True, most_tokens: int = 8192
+) -> Explained:
     """Ask a method for the relevance of the texts of `sample`, in batches of like length.
 
-    Raises InputError where the method gives the wrong number of values, or values that are not finite.
+    Raises InputError where the method gives the wrong number of values, or values that are not finite; unless `strict`, a text
+    with such a value is said to have no relevance at all, 0 everywhere, and is marked in `failed`.
     """
     import torch
 
     encoded = Encoded.of(each.ids for each in sample.readings)
     relevance: list[np.ndarray] = [np.zeros(0)] * len(sample)
     residual = np.full(len(sample), np.nan)
+    failed = np.zeros(len(sample), dtype=bool)
     device = next(module.parameters()).device
     for places in length_batches(encoded.lengths, most_tokens=most_tokens, most_texts=64):
         ids, lengths = encoded.pad(places)
-        weights = torch.from_numpy(sample.weights[places])
+        weights = torch.from_numpy(sample.weights[places].astype(sample.logits.dtype))
         readings = tuple(sample.readings[i] for i in places)
         batch = Batch(module, readings, ids.to(device), lengths.to(device), weights.to(device), sample.numbers[places])
         found = method(batch)
@@ -66,8 +72,12 @@ def explain(name: str, method: Method, module: nn.Module, sample: Sample, *, mos
             residual[places] = found.residual.detach().double().cpu().numpy()
             found = found.tokens
         for i, row in zip(places, _rows(name, found, len(places)), strict=True):
-            relevance[i] = _checked(name, row, len(sample.readings[i].ids))
-    return Explained(relevance, residual)
+            values = _checked(name, row, len(sample.readings[i].ids))
+            failed[i] = not np.isfinite(values).all()
+            if failed[i] and strict:
+                raise InputError(f"the method {name!r} gave a relevance that is not finite")
+            relevance[i] = np.zeros(len(values)) if failed[i] else values
+    return Explained(relevance, residual, failed)
 
 
 def _rows(name: str, found: Any, count: int) -> Sequence[Any]:
@@ -82,7 +92,4 @@ def _checked(name: str, row: Any, length: int) -> np.ndarray:
     values = np.asarray(row.detach().cpu() if isinstance(row, Tensor) else row, dtype=np.float64)
     if values.ndim != 1 or len(values) < length:
         raise InputError(f"the method {name!r} gave relevance of shape {values.shape} for a text of {length} tokens")
-    values = values[:length]
-    if not np.isfinite(values).all():
-        raise InputError(f"the method {name!r} gave a relevance that is not finite")
-    return values.copy()
+    return values[:length].copy()

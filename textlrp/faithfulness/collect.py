@@ -23,6 +23,7 @@ __all__ = ["Collector"]
 Arrays: TypeAlias = dict[str, np.ndarray]
 #: By method: a list of (places, {measure: its arrays}).
 Raw: TypeAlias = dict[str, list[tuple[np.ndarray, dict[str, Arrays]]]]
+QUARTER = 4  # costly methods are asked about a quarter of the texts for what needs several explanations a text
 REFERENCE = 4  # texts of about the median length on which run time and memory are measured
 
 
@@ -63,7 +64,7 @@ class Collector:
                 draw = partial(self._curve, rows, places, how, keep)
                 done[curve] = self.store.once(name, curve, places, draw)
             if measure in ("stability", "randomisation"):
-                few = places[places < self.limits[measure]]
+                few = places[places < self.limits[measure] // (QUARTER if name in COSTLY else 1)]
                 if len(few) and not (name.startswith(CONTROL) and name != f"{CONTROL} 0"):
                     done[measure] = self.store.once(name, measure, few, partial(self._other, measure, name, rows, few))
             if measure == "cost" and not name.startswith(CONTROL) and places[0] == self.where[name][0]:
@@ -71,9 +72,9 @@ class Collector:
         return done
 
     def _relevance(self, name: str, places: np.ndarray) -> Arrays:
-        found = explain(name, self.methods[name], self.subject.module, self.subject.sample.take(places))
+        found = explain(name, self.methods[name], self.subject.module, self.subject.sample.take(places), strict=False)
         lengths = np.array([len(each) for each in found.relevance], dtype=np.int64)
-        return {"flat": np.concatenate(found.relevance), "lengths": lengths, "residual": found.residual}
+        return {"flat": np.concatenate(found.relevance), "lengths": lengths, "residual": found.residual, "failed": found.failed}
 
     def _curve(self, rows: Sequence[np.ndarray], places: np.ndarray, how: str, keep: bool) -> Arrays:
         return {"logits": self.subject.drawn(rows, places, how, keep)}
@@ -88,7 +89,7 @@ class Collector:
 
     def _cost(self, name: str) -> Arrays:
         texts = self.subject.sample.take(self._reference())
-        seconds, megabytes = cost(lambda: explain(name, self.methods[name], self.subject.module, texts))
+        seconds, megabytes = cost(lambda: explain(name, self.methods[name], self.subject.module, texts, strict=False))
         return {"ms": np.array(1000 * seconds / len(texts)), "mb": np.array(megabytes)}
 
     # ------------------------------------------------------------------ random sets of words
@@ -152,7 +153,10 @@ class Collector:
         scores = self.subject.sample.scores
         shares = np.array([row.sum() / scores[i] for i, row in relevance.items() if scores[i]])
         residual = np.concatenate([done["relevance"]["residual"] for _, done in parts])
+        failed = np.concatenate([done["relevance"]["failed"] for _, done in parts])
         found = {"carried": float(np.median(shares)) if len(shares) else float("nan")}
+        if failed.any():
+            found["failed"] = float(failed.mean())
         if np.isfinite(residual).all():
             places = np.concatenate([places for places, _ in parts])
             found["unaccounted"] = float((np.abs(residual) / np.maximum(np.abs(scores[places]), 1.0)).max())

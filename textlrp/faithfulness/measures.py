@@ -11,6 +11,7 @@ from torch import nn
 from textlrp.errors import RelevanceError, unknown_name
 from textlrp.faithfulness.batch import Method, explain
 from textlrp.faithfulness.deletion import BINS, curve, falling
+from textlrp.faithfulness.network import logits_without
 from textlrp.faithfulness.noise import KINDS, Neighbours, variants
 from textlrp.faithfulness.randomise import STAGES, scrambled
 from textlrp.faithfulness.sample import Sample
@@ -96,7 +97,7 @@ class Subject:
         same = noise.logits.argmax(axis=1) == base.logits[of].argmax(axis=1)
         chosen = np.flatnonzero(same)
         if len(chosen):
-            explained = explain(name, method, self.module, noise.take(chosen)).relevance
+            explained = explain(name, method, self.module, noise.take(chosen), strict=False).relevance
             for k, values in zip(chosen, explained, strict=True):
                 row, column = owners[k]
                 found[row, column] = pearson(relevance[row], values)
@@ -104,9 +105,7 @@ class Subject:
 
     def _asked(self, readings: Sequence, base: Sample, of: np.ndarray, *, shift: int) -> Sample:  # type: ignore[type-arg]
         """Variants of texts of `base`, explained for the same score; `shift` makes other numbers of their texts' numbers."""
-        from textlrp.models.batches import Encoded, predict_logits
-
-        logits = predict_logits(self.module, Encoded.of(each.ids for each in readings))
+        logits = logits_without(self.module, [each.ids for each in readings], [np.zeros(len(each.ids)) for each in readings])
         return Sample(tuple(readings), base.labels[of], logits, base.weights[of], base.numbers[of] + shift * 1_000_003)
 
     def randomisation(self, name: str, method: Method, relevance: Sequence[np.ndarray], places: np.ndarray) -> np.ndarray:
@@ -120,6 +119,6 @@ class Subject:
                 self._scrambled[stage] = scrambled(self.module, stage, seed=self.seed)
             modules.append(self._scrambled[stage])
         for column, module in enumerate(modules):
-            for i, values in enumerate(explain(name, method, module, again).relevance):
+            for i, values in enumerate(explain(name, method, module, again, strict=False).relevance):
                 found[i, column] = spearman(relevance[i], values)
         return found

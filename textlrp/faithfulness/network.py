@@ -25,7 +25,7 @@ MOST_TOKENS = 16_384
 def logits_without(
     module: nn.Module, rows: Sequence[np.ndarray], deleted: Sequence[np.ndarray], *, how: str = "leave out"
 ) -> np.ndarray:
-    """Return the logits [n,C], float32, of texts `rows` (ids [T] each) without the words that bool `deleted` ([T] each) marks.
+    """Return the logits [n,C] of texts `rows` (ids [T] each) without the words that bool `deleted` ([T] each) marks.
 
     `how` is one of DELETIONS; at least one word of each text must stay if words are left out. Texts of like length are
     predicted together.
@@ -52,9 +52,10 @@ def logits_without(
                     padded[row, : len(masks[i])] = masks[i]
                 with zeroed(module, ids, torch.from_numpy(padded).to(place)), torch.inference_mode():
                     found = module(ids, lengths)
+            values = (found if found.dtype in (torch.float32, torch.float64) else found.float()).cpu().numpy()
             if logits is None:
-                logits = np.empty((len(rows), found.shape[1]), dtype=np.float32)
-            logits[batch] = found.float().cpu().numpy()
+                logits = np.empty((len(rows), values.shape[1]), dtype=values.dtype)
+            logits[batch] = values
     finally:
         for each, training in modes:
             each.training = training

@@ -176,7 +176,7 @@ def _halving(
 
 def _criterion(subject: Subject, name: str, method: Method, places: np.ndarray) -> np.ndarray:
     texts = subject.sample.take(places)
-    relevance = explain(name, method, subject.module, texts).relevance
+    relevance = explain(name, method, subject.module, texts, strict=False).relevance
     drawn = {
         curve: subject.drawn(relevance, places, "leave out", keep) for curve, keep in (("deletion", False), ("keep", True))
     }

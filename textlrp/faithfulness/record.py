@@ -114,12 +114,7 @@ class Evaluation:
 
     def paired(self, methods: Sequence[str]) -> Evaluation:
         """Return the same for `methods` alone, on the texts that all of them explained: a fair table."""
-        everywhere = None
-        for name in methods:
-            found = [each[:, 0] for key, each in self.curves[name].items() if key not in ("randomisation", "right")]
-            seen = np.isfinite(found[0]) if found else np.ones(self.settings["texts"], dtype=bool)
-            everywhere = seen if everywhere is None else everywhere & seen
-        assert everywhere is not None
+        everywhere = np.logical_and.reduce([self._explained(name) for name in methods])
 
         def kept(held: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, np.ndarray]]:
             return {name: {key: each[everywhere] for key, each in held[name].items()} for name in methods}
@@ -128,6 +123,18 @@ class Evaluation:
         facts = {name: self.facts[name] for name in methods}
         agreed = {name: self.agreed[name] for name in methods if name in self.agreed}
         return replace(self, settings=settings, values=kept(self.values), curves=kept(self.curves), facts=facts, agreed=agreed)
+
+    def groups(self) -> list[Evaluation]:
+        """Return fair tables: first the methods that explained most texts, then ever more methods on ever fewer texts."""
+        counts = {name: int(self._explained(name).sum()) for name in self.methods}
+        levels = sorted(set(counts.values()), reverse=True)
+        return [self.paired([name for name, count in counts.items() if count >= level]) for level in levels]
+
+    def _explained(self, method: str) -> np.ndarray:
+        """Which texts a method explained, bool [n]."""
+        found = [each[:, 0] for key, each in self.curves[method].items() if key not in ("randomisation", "right")]
+        found += [each for key, each in self.values[method].items() if key.startswith(("sensitivity", "lexicon_sign"))]
+        return np.isfinite(found[0]) if found else np.ones(self.settings["texts"], dtype=bool)
 
     def to_dict(self) -> dict[str, Any]:
         """Give settings, and each method's columns (mean, low, high, n), curves and facts, as plain JSON; NaN is None."""
@@ -156,10 +163,20 @@ class Evaluation:
         }
 
     def to_markdown(self, *, columns: Sequence[str] | None = None, methods: Sequence[str] | None = None) -> str:
-        """Give a table in Markdown, the best method of the first column first; the random control is last."""
+        """Give tables in Markdown, the best method of the first column first, the random control last.
+
+        Methods that explained fewer texts than the others stand in a second table, of the texts that all methods explained.
+        """
         from textlrp.faithfulness.table import markdown
 
-        return markdown(self, columns=columns, methods=methods)
+        if methods is not None:
+            return markdown(self.paired(methods), columns=columns)
+        return "\n".join(f"{each.caption()}\n\n{markdown(each, columns=columns)}" for each in self.groups())
+
+    def caption(self) -> str:
+        """Say how many texts a table is about."""
+        right = next((int(np.nansum(each["right"])) for each in self.curves.values() if "right" in each), 0)
+        return f"{self.settings['texts']:,} texts, {right:,} of them rightly classified"
 
     def plot(self, path: str | Path, *, methods: Sequence[str] | None = None) -> None:
         """Draw the curves with their intervals into an .svg, .png or .pdf file, whole or not at all."""
@@ -179,7 +196,9 @@ def pooled(by_method: Mapping[str, Mapping[str, Any]], control: str) -> dict[str
     if seeds:
         found[control] = {}
         for key in seeds[0]:
-            mean = np.mean([each[key] for each in seeds if key in each], axis=0)
+            held = np.stack([np.asarray(each[key], dtype=np.float64) for each in seeds if key in each])
+            seen = np.isfinite(held)
+            mean = np.where(seen.any(axis=0), np.where(seen, held, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1), np.nan)
             found[control][key] = float(mean) if np.ndim(mean) == 0 else mean
     return found
 

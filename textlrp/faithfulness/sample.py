@@ -103,12 +103,12 @@ def make_sample(
     target: str = "contrast",
 ) -> Sample:
     """Predict texts and make the sample that holds them all, in their order; texts of fewer than two tokens are an error."""
-    from textlrp.models.batches import Encoded, predict_logits
+    from textlrp.faithfulness.network import logits_without
 
     if not readings or min(len(each.ids) for each in readings) < 2:
         raise DataError("faithfulness needs texts of two tokens or more, and one text at least")
     given = np.full(len(readings), -1) if labels is None else np.asarray(labels, dtype=np.int64)
-    logits = predict_logits(module, Encoded.of(each.ids for each in readings))
+    logits = logits_without(module, [each.ids for each in readings], [np.zeros(len(each.ids)) for each in readings])
     rows = np.arange(len(readings)) if numbers is None else numbers
     return Sample(tuple(readings), given, logits, contrast(logits, given, target=target), rows)
 

@@ -66,7 +66,7 @@ def _slug(name: str) -> str:
 def _read(path: Path) -> Arrays | None:
     """The arrays of a file, None where it is absent or damaged: then they are computed again."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

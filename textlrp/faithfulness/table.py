@@ -22,6 +22,7 @@ FACTS = {
     "randomisation": "passes the randomisation test",
     "carried": "words carry",
     "unaccounted": "unaccounted",
+    "failed": "not finite",
     "ms": "ms a text",
     "mb": "MB",
 }
@@ -91,6 +92,8 @@ def _fact(evaluation: Evaluation, name: str, key: str) -> str:
     value = evaluation.facts[name].get(key, float("nan"))
     if not np.isfinite(value) or (name == "random" and key in ("carried", "unaccounted")):
         return "–"
+    if key == "failed":
+        return f"{100 * value:.1f} %"
     if key == "carried":
         return f"{100 * value:.0f} %" if abs(value) < 10 else f"{100 * value:.1e} %"
     if key == "unaccounted":
