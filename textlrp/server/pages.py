@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.resources import files
 from typing import Any
 
@@ -74,7 +75,7 @@ def _fields(described: dict[str, Any], schema: dict[str, Any]) -> list[tuple[str
     rows = []
     for name, each in schema.get("properties", {}).items():
         each = _resolved(described, each)
-        needed = "required" if name in schema.get("required", ()) else f"default {each.get('default')!r}"
+        needed = "required" if name in schema.get("required", ()) else f"default {json.dumps(each.get('default'))}"
         rows.append((name, f"{_kind(described, each)}, {needed}", each.get("description", "")))
     return rows
 
@@ -91,7 +92,7 @@ def _kind(described: dict[str, Any], each: dict[str, Any]) -> str:
         return f"object with {', '.join(each.get('properties', {}))}"
     most = f" of at most {each['maxLength']:,} characters" if "maxLength" in each else ""
     if "maximum" in each:
-        most = f" from {each.get('minimum', 0)} to {each['maximum']}"
+        most = f" from {each.get('minimum', 0):,.0f} to {each['maximum']:,.0f}"
     return f"{each.get('type', 'anything')}{most}"
 
 

@@ -49,7 +49,7 @@ async function explain(tries = 3) {
   $("answers").removeAttribute("aria-busy");
   if (outcome.error) {
     const { message, after, status } = outcome.error;
-    say(message);
+    say(articles[0].hidden ? message : message + " What stands below is the answer before.");
     $("answers").classList.add("stale");
     if (after && tries > 1) {
       await latest.run(() => new Promise((resolve) => setTimeout(resolve, 1000 * Math.min(after, 5)))).then(
