@@ -12,6 +12,7 @@ import numpy as np
 from textlrp.encoding import check_texts, read, windows
 from textlrp.errors import CheckpointError, InputError, unknown_name
 from textlrp.estimator import Classes, Estimator
+from textlrp.files import exists, is_folder
 from textlrp.resources import bundled
 
 if TYPE_CHECKING:
@@ -44,11 +45,11 @@ def load(name: str | os.PathLike[str]) -> TextClassifier:
     from textlrp.models.checkpoint import load as load_checkpoint
 
     folder = Path(name)
-    if not folder.is_dir():
+    if not is_folder(folder):
         known = bundled_models()
         if str(name) in known:
             folder = bundled("models", str(name))
-        elif os.sep in str(name) or folder.exists():
+        elif os.sep in str(name) or exists(folder):
             raise CheckpointError(f"{str(name)!r} is no checkpoint folder; give the folder that `textlrp train --out` wrote")
         else:
             raise unknown_name("model", name, [*known, "or a checkpoint folder"])

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from textlrp.errors import InputError
 
-__all__ = ["atomic_folder", "atomic_path", "write_bytes", "write_json", "write_text"]
+__all__ = ["atomic_folder", "atomic_path", "exists", "expanded", "is_folder", "write_bytes", "write_json", "write_text"]
 
 
 @contextlib.contextmanager
@@ -84,3 +85,42 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
 def write_json(path: str | os.PathLike[str], value: Any, *, indent: int | None = 2) -> None:
     """Write `value` as JSON (UTF-8, no NaN), whole or not at all."""
     write_text(path, json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False) + "\n")
+
+
+def exists(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a file or folder of this name; False too where no file can have it, as one of 5,000 characters.
+
+    >>> exists("x" * 5000), exists(".")
+    (False, True)
+    """
+    return _told(Path(path).exists)
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a folder of this name; False too where none can have it.
+
+    >>> is_folder("x" * 5000), is_folder(".")
+    (False, True)
+    """
+    return _told(Path(path).is_dir)
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return the path with `~` as the home folder; as it is where there is no such user.
+
+    >>> expanded("~nosuchuser/a").as_posix()
+    '~nosuchuser/a'
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
+def _told(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno not in (errno.ENAMETOOLONG, errno.EINVAL):
+            raise
+        return False

@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from textlrp.errors import CheckpointError, InputError, TextLRPError
-from textlrp.files import atomic_folder, atomic_path, write_json, write_text
+from textlrp.files import atomic_folder, atomic_path, is_folder, write_json, write_text
 from textlrp.models.build import MOST_PARAMETERS, parameter_count, skeleton
 from textlrp.models.config import ModelConfig
 from textlrp.models.storage import expected_tensors, from_stored, to_stored
@@ -103,7 +103,7 @@ def load(folder: str | os.PathLike[str]) -> Checkpoint:
     from safetensors.torch import load_file
 
     source = Path(folder)
-    if not source.is_dir():
+    if not is_folder(source):
         raise CheckpointError(
             f"there is no checkpoint folder {str(source)!r}: give the folder that `textlrp train --out` wrote"
         )

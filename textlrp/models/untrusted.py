@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from textlrp.errors import CheckpointError
+from textlrp.files import exists
 from textlrp.strict_json import parse
 
 __all__ = ["check_tensors", "member", "read_object"]
@@ -21,7 +22,7 @@ _BYTES = {"F32": 4, "F16": 2, "I8": 1, "I32": 4}
 def member(folder: Path, name: str, *, most_bytes: int) -> Path:
     """Return the path of a file that must lie in `folder` itself, be an ordinary file and hold at most `most_bytes`."""
     path = folder / name
-    if not path.exists():
+    if not exists(path):
         raise CheckpointError(f"the checkpoint {str(folder)!r} has no file {name!r}: it is incomplete; copy or train it again")
     if not path.is_file() or path.resolve().parent != folder.resolve():
         raise CheckpointError(f"{str(path)!r} is not an ordinary file of its checkpoint folder: put the file itself there")

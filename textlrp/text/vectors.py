@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from textlrp.errors import EmbeddingError, InputError, unknown_name
+from textlrp.files import exists, expanded
 from textlrp.text.vectors_cache import cache_key, recall, remember
 from textlrp.text.vectors_open import open_stream
 from textlrp.text.vectors_parse import parse
@@ -57,7 +58,7 @@ def load_vectors(
     if limit is not None and limit < 1:
         raise InputError(f"limit is {limit}; it must be 1 or more, or None for all words")
     path = _find(source)
-    key = cache_key(path, member, limit) if cache and path.is_file() else None
+    key = cache_key(path, member, limit) if cache and exists(path) and path.is_file() else None
     kept = recall(key) if key else None
     if kept is None:
         with open_stream(path, member=member) as stream:
@@ -83,9 +84,9 @@ def _keyed(words: list[str], vectors: np.ndarray, duplicates: int) -> KeyedVecto
 
 def _find(source: str | os.PathLike[str]) -> Path:
     """Return the file that `source` names."""
-    path = Path(source).expanduser()
+    path = expanded(source)
     name = os.fspath(source)
-    if path.exists() or not isinstance(source, str) or os.path.basename(name) != name or path.suffix.lower() in _SUFFIXES:
+    if exists(path) or not isinstance(source, str) or os.path.basename(name) != name or path.suffix.lower() in _SUFFIXES:
         return path
     if name not in NAMED:
         raise unknown_name("word vectors, neither a file nor a set of gensim,", name, NAMED)

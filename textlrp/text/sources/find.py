@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from textlrp.errors import DataError, InputError, UnknownNameError, unknown_name
+from textlrp.files import exists, expanded
 from textlrp.resources import bundled
 from textlrp.text.sources import imdb
 from textlrp.text.sources.archive import ARCHIVES, is_archive
@@ -41,7 +42,7 @@ def split_spec(spec: str) -> tuple[str, str | None]:
     head, colon, tail = spec.rpartition(":")
     if colon and head in NAMES:
         return head, tail
-    if spec in NAMES or not colon or Path(spec).expanduser().exists() or not head or not Path(head).expanduser().exists():
+    if spec in NAMES or not colon or exists(expanded(spec)) or not head or not exists(expanded(head)):
         return spec, None
     return head, tail
 
@@ -65,8 +66,8 @@ def find_source(
         options = Options("text", "label")
         key = {**key, "path": str(path), "options": options._asdict()}
         return _tables("bundled", [path], split, "train", options, key, classes)
-    path = Path(name).expanduser()
-    if not name or not path.exists():
+    path = expanded(name)
+    if not name or not exists(path):
         raise _nothing(name)
     key["path"] = str(path.resolve())
     if imdb.is_imdb(path):

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from textlrp.errors import DataError
+from textlrp.files import expanded
 from textlrp.progress import track
 from textlrp.text.sources.archive import is_archive, members
 from textlrp.text.sources.decode import decode
@@ -34,7 +35,7 @@ def find_imdb(data_dir: str | os.PathLike[str] | None) -> Path | None:
     given = data_dir if data_dir is not None else os.environ.get("TEXTLRP_DATA")
     if not given:
         return None
-    place = Path(given).expanduser()
+    place = expanded(given)
     if place.is_file() and is_archive(place):
         return place
     for candidate in (place, *(place / name for name in _NAMES)):
