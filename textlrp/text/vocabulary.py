@@ -155,7 +155,7 @@ class Vocabulary:
         where = repr(str(path))
         try:
             if Path(path).exists() and not Path(path).is_file():
-                raise CheckpointError(f"{where} is not an ordinary file; give the file of a vocabulary")
+                raise CheckpointError(f"{where} cannot be read: it is not an ordinary file; give the file of a vocabulary")
             if Path(path).stat().st_size > MOST_BYTES:
                 raise CheckpointError(
                     f"{where} is over {MOST_BYTES // 1024**2} MiB, too large for a vocabulary; is it the right file?"
