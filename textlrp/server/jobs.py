@@ -39,6 +39,8 @@ class Jobs:
         waiting = asyncio.wrap_future(future)
         waiting.add_done_callback(_look)
         leaving = None if gone is None else asyncio.ensure_future(gone)
+        if leaving is not None:
+            leaving.add_done_callback(_look)
         try:
             both = {waiting} if leaving is None else {waiting, leaving}
             done, _ = await asyncio.wait(both, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -67,6 +69,6 @@ def _busy(detail: str) -> Problem:
 
 
 def _look(future: asyncio.Future[Any]) -> None:
-    """Take the error of work that nobody waits for: it would be logged, and may quote a text."""
+    """Take the error that nobody waits for any more: it would be logged, and may quote a text."""
     if not future.cancelled():
         future.exception()

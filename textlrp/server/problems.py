@@ -19,7 +19,7 @@ class Gone(Exception):  # noqa: N818
     """The client went away before its answer was made: there is nobody to answer."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Problem(Exception):  # noqa: N818
     """An answer with an HTTP `status`, a sentence, and perhaps headers."""
 
