@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import struct
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -25,14 +27,18 @@ from textlrp.text.vocabulary import Vocabulary
 WEIGHTS = "model.safetensors"
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The files of a sound checkpoint."""
-    folder = tmp_path_factory.mktemp("sound") / "m"
+def sound(folder: Path) -> dict[str, bytes]:
+    """The files of a sound checkpoint, written to `folder`."""
     vocabulary = Vocabulary(["film", "good", "bad"])
     config = make_config("lstm", vocabulary_size=5, classes=["bad", "good"], embedding_dim=4, units=3)
     checkpoint.save(folder, build(config), config, vocabulary)
     return {each.name: each.read_bytes() for each in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of a sound checkpoint."""
+    return sound(tmp_path_factory.mktemp("sound") / "m")
 
 
 def put(folder: Path, files: dict[str, bytes]) -> Path:
@@ -246,3 +252,34 @@ def test_any_flipped_bytes_give_a_checkpoint_or_a_clear_error(
     except CheckpointError:
         return
     assert all(bool(torch.isfinite(weight).all()) for weight in found.module.parameters())
+
+
+MEASURE = """
+import importlib.util, resource, sys, tempfile
+from pathlib import Path
+spec = importlib.util.spec_from_file_location("hostile", sys.argv[1])
+hostile = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(hostile)
+files = hostile.sound(Path(tempfile.mkdtemp()) / "m")
+hostile.checkpoint.load(hostile.put(Path(tempfile.mkdtemp()) / "m", files))
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+most = pages * resource.getpagesize() + 200 * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
+for name, (act, _) in hostile.DAMAGES.items():
+    folder = hostile.put(Path(tempfile.mkdtemp()) / "m", files)
+    act(folder)
+    try:
+        hostile.checkpoint.load(folder)
+    except hostile.CheckpointError:
+        continue
+    sys.exit(f"{name} was read")
+print(len(hostile.DAMAGES), "refused")
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's count of a process's memory")
+def test_no_damage_takes_200_megabytes_of_any_kind_of_memory(tmp_path: Path) -> None:
+    """Memory that torch or safetensors take for themselves counts here too."""
+    command = [sys.executable, "-c", MEASURE, __file__]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert (done.returncode, done.stdout.strip()) == (0, f"{len(DAMAGES)} refused"), done.stderr[-2_000:]
