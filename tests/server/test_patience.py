@@ -19,7 +19,7 @@ from textlrp.server.settings import Settings
 
 
 class Hasty(Patient):
-    idle, most, tick = 0.5, 30.0, 0.05
+    idle, most, tick = 1.5, 30.0, 0.05
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_who_asks_again_and_again_keeps_the_connection(port: int) -> None:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
         connection.connect()
         first = connection.sock
-        for _ in range(10):
+        for _ in range(20):
             connection.request("GET", "/api/health")
             assert connection.getresponse().read()
             time.sleep(0.1)
