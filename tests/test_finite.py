@@ -61,3 +61,20 @@ def test_a_prediction_that_overflows_names_its_text(overflowing: textlrp.TextCla
         overflowing.predict_proba(["a fine film", "a huge film", "dull"])
     assert found.value.texts == (1,)
     assert np.isfinite(overflowing.predict_proba(["a fine film", "dull"])).all()
+
+
+def test_an_explanation_that_overflows_names_its_text(overflowing: textlrp.TextClassifier) -> None:
+    texts = ["a fine film", "a long and dull film", "a huge film", "dull"]
+    with pytest.raises(NumericalError, match=" of text 2 are not finite") as found:
+        overflowing.explain_many(texts)
+    assert found.value.texts == (2,)
+    assert len(overflowing.explain_many(texts[:2])) == 2
+
+
+def test_a_text_is_named_by_its_place_in_the_whole_stream(
+    overflowing: textlrp.TextClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("textlrp.classifier.WINDOW", 4)
+    stream = overflowing.explain_stream(["fine"] * 10 + ["huge"], batch_size=2)
+    with pytest.raises(NumericalError, match="text 10 "):
+        list(stream)

@@ -266,6 +266,7 @@ class TextClassifier(Estimator):
         self._check_fitted()
         if batch_size < 1:
             raise InputError(f"batch_size must be at least 1, not {batch_size}")
+        before = 0
         for window in windows(texts, size=max(WINDOW, batch_size)):
             readings = [read(text, self.vocabulary_, max_tokens=self.config_.max_tokens) for text in window]
             done: dict[int, Explanation] = {}
@@ -279,9 +280,11 @@ class TextClassifier(Estimator):
                     gates=gates,
                     temperature=self.config_.temperature,
                     model=self.name_,
+                    places=batch + before,
                 )
                 done.update(zip(batch.tolist(), explanations, strict=True))
             yield from (done[i] for i in range(len(readings)))
+            before += len(readings)
 
 
 def _classes_of(labels: Sequence[Any]) -> tuple[list[Any], list[int]]:

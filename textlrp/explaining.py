@@ -11,6 +11,7 @@ from textlrp import lrp
 from textlrp.encoding import Reading
 from textlrp.errors import InputError, unknown_name
 from textlrp.explanation import Explanation
+from textlrp.finite import check_finite
 from textlrp.models.batches import Encoded, probabilities
 from textlrp.targets import Target, engine_target, target_names
 
@@ -53,8 +54,12 @@ def explain_batch(
     gates: str,
     temperature: float,
     model: str,
+    places: np.ndarray | None = None,
 ) -> list[Explanation]:
-    """Explain a batch of encoded texts at once; one forward pass, and relevance back from its logits."""
+    """Explain a batch of encoded texts at once; one forward pass, and relevance back from its logits.
+
+    Raises NumericalError where numbers overflow or become NaN; it names the texts by their `places` (left out: in the batch).
+    """
     composite, rule_name = composite_of(rule)
     ids, lengths = Encoded.of([each.ids for each in batch]).pad(np.arange(len(batch)))
     if not ids.shape[1]:
@@ -71,10 +76,13 @@ def explain_batch(
         layers=False,
     )
     logits = found.output.double().cpu().numpy()
+    check_finite("logits", logits, places=places)
     names = target_names(target, logits, classes)
     relevance = found.tokens.double().cpu().numpy()
     scores = found.score.double().cpu().numpy()
     ledger = {name: entry.double().cpu().numpy() for name, entry in found.ledger.items()}
+    check_finite("relevance", relevance, places=places)
+    check_finite("ledger", np.stack([scores, *ledger.values()], axis=1), places=places)
     shares = probabilities(logits, temperature=temperature)
     explanations = []
     for i, reading in enumerate(batch):
