@@ -38,7 +38,10 @@ __all__ = ["evaluate_explanations"]
 @click.option("--rationales", type=click.Path(path_type=Path), help="JSON lines with text, label and spans: [[start, end], …].")
 @click.option("--state", type=click.Path(path_type=Path), help="A folder that keeps what is done: the same call resumes.")
 @click.option("--json", "as_json", metavar="F", help="Write JSON; - writes it to standard output.")
-@click.option("--markdown", metavar="F", help="Write the table in Markdown; - writes it to standard output.")
+@click.option("--markdown", metavar="F", help="Write tables in Markdown, with intervals; - writes them to standard output.")
+@click.option(
+    "--columns", metavar="C,…", help="The columns of the tables: separation, aopc, accuracy, recovered… Default: several."
+)
 @click.option("--plot", metavar="F", help="Draw the deletion curves into an .svg, .png or .pdf file.")
 def evaluate_explanations(
     model: str,
@@ -53,6 +56,7 @@ def evaluate_explanations(
     state: Path | None,
     as_json: str | None,
     markdown: str | None,
+    columns: str | None,
     plot: str | None,
     **options: Any,
 ) -> None:
@@ -62,9 +66,11 @@ def evaluate_explanations(
     are deleted, most and least relevant first, and what the model then says is compared. Absent packages are skipped.
     """
     from textlrp import faithfulness
+    from textlrp.faithfulness.columns import check_columns
     from textlrp.faithfulness.measures import check_measures
     from textlrp.progress import shown
 
+    shown_columns = None if columns is None else check_columns(_names(columns))
     wanted = None if measures is None else check_measures(_names(measures))
     with shown():
         classifier = open_model(model)
@@ -85,43 +91,47 @@ def evaluate_explanations(
     if as_json is not None:
         write_out(as_json, json.dumps({"data": data, **found.to_dict()}, indent=2, allow_nan=False) + "\n")
     if markdown is not None:
-        write_out(markdown, found.to_markdown())
+        write_out(markdown, found.to_markdown(columns=shown_columns))
     if plot is not None:
         found.plot(plot)
     for path in (as_json, markdown, plot):
         if path not in (None, "-"):
             say(f"written: {path}")
     if "-" not in (as_json, markdown):
-        _print(found, title=f"{model} on {data}")
+        _print(found, shown_columns, title=f"{model} on {data}")
 
 
 def _names(given: str) -> list[str]:
     return [each.strip() for each in given.split(",") if each.strip()]
 
 
-def _print(found: Any, *, title: str) -> None:
+def _print(found: Any, columns: list[str] | None, *, title: str) -> None:
+    out = console()
+    for each in found.groups():
+        _table(out, each, columns, title=title)
+    for name, why in found.skipped.items():
+        out.print(f"left out: {name}: {why}")
+
+
+def _table(out: Any, found: Any, wanted: list[str] | None, *, title: str) -> None:
     from rich.table import Table
 
     from textlrp.faithfulness.columns import COLUMNS
     from textlrp.faithfulness.table import SHORT, rows
 
-    columns = [each for each in SHORT if each in found.columns] or found.columns
+    columns = [each for each in wanted or SHORT if each in found.columns] or found.columns
     titles, cells = rows(found, columns=columns, bounds=False)
-    right, all_texts = found.settings["right"], found.settings["texts"]
-    table = Table(title=f"{title}: {all_texts} texts, {right} rightly classified; best first")
+    table = Table(title=f"{title}: {found.caption()}; best first")
     for number, name in enumerate(titles):
         table.add_column(name, justify="right" if number else "left")
     for line in cells:
         table.add_row(*line)
-    out = console()
     out.print(table)
-    first = columns[0]
     names = [line[0] for line in cells]
-    if len(names) > 1:
+    if len(names) > 1 and columns:
+        first = columns[0]
         ahead = found.difference(names[0], names[1], first)
         out.print(
             f"{COLUMNS[first].title}: {COLUMNS[first].description}. {names[0]} lies {ahead.mean:+.3f} [{ahead.low:+.3f}, "
             f"{ahead.high:+.3f}] from {names[1]} (95 %, paired, {ahead.n} texts). --markdown - gives every column and interval."
         )
-    for name, why in found.skipped.items():
-        out.print(f"left out: {name}: {why}")

@@ -61,8 +61,10 @@ class Collector:
         rows = _rows(done["relevance"])
         for measure in measures:
             for curve, (how, keep) in CURVE_OF.get(measure, {}).items():
-                draw = partial(self._curve, rows, places, how, keep)
-                done[curve] = self.store.once(name, curve, places, draw)
+                few = places[places < self.limits["zero vector"]] if how == "zero vector" else places
+                if len(few):
+                    draw = partial(self._curve, rows[: len(few)], few, how, keep)
+                    done[curve] = self.store.once(name, curve, few, draw)
             if measure in ("stability", "randomisation"):
                 few = places[places < self.limits[measure] // (QUARTER if name in COSTLY else 1)]
                 if len(few) and not (name.startswith(CONTROL) and name != f"{CONTROL} 0"):
@@ -133,9 +135,10 @@ class Collector:
         for name, parts in raw.items():
             values[name], lines[name], facts[name] = {}, {"right": sample.right[:, None].astype(np.float64)}, {}
             for places, done in parts:
-                drawn = curves({key: each["logits"] for key, each in done.items() if "logits" in each}, sample.take(places))
-                _put(lines[name], places, drawn, n)
-                _put(values[name], places, deletion_values(drawn, sample.take(places)), n)
+                for key, each in done.items():
+                    if "logits" in each:
+                        few = places[: len(each["logits"])]
+                        _put(lines[name], few, curves({key: each["logits"]}, sample.take(few)), n)
                 if "stability" in done:
                     few = places[: len(done["stability"]["values"])]
                     _put(values[name], few, {"stability": _mean(done["stability"]["values"])}, n)
@@ -144,6 +147,7 @@ class Collector:
                     _put(lines[name], few, {"randomisation": done["randomisation"]["values"]}, n)
                 if "cost" in done:
                     facts[name] |= {key: float(each) for key, each in done["cost"].items()}
+            values[name] |= deletion_values(lines[name], sample)
             facts[name] |= self._carried(raw[name], relevance[name])
             _put_probes(values[name], relevance[name], probes, measures, n)
         return values, lines, facts

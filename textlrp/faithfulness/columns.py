@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from textlrp.errors import unknown_name
 from textlrp.faithfulness.sample import Sample
 from textlrp.models.batches import probabilities
 
-__all__ = ["COLUMNS", "CURVES", "Column", "curves", "deletion_values"]
+__all__ = ["COLUMNS", "CURVES", "Column", "check_columns", "curves", "deletion_values"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,18 @@ CURVES = {
     "zero": "most relevant words' vectors set to zero",
     "zero keep": "all but the most relevant words' vectors set to zero",
 }
+
+
+def check_columns(names: Sequence[str]) -> list[str]:
+    """Return the names, each known and once.
+
+    >>> check_columns(["aopc"])
+    ['aopc']
+    """
+    for name in names:
+        if name not in COLUMNS:
+            raise unknown_name("column", name, COLUMNS)
+    return list(dict.fromkeys(names))
 
 
 def curves(found: Mapping[str, np.ndarray], sample: Sample) -> dict[str, np.ndarray]:

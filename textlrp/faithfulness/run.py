@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_LIMITS", "evaluate", "evaluate_sample"]
 
 #: The most texts for measures and methods that cost more than a few passes a text; "tokens": the longest for such methods.
-DEFAULT_LIMITS = {"probes": 400, "stability": 50, "randomisation": 50, "costly": 50, "tokens": 500}
+DEFAULT_LIMITS = {"probes": 400, "zero vector": 1000, "stability": 50, "randomisation": 50, "costly": 50, "tokens": 500}
 
 
 def evaluate(

@@ -28,43 +28,54 @@ FACTS = {
 }
 
 
-def order(evaluation: Evaluation, column: str, methods: Sequence[str] | None = None) -> list[str]:
+def order(evaluation: Evaluation, column: str) -> list[str]:
     """Return the methods, the best in a column first, those without a value after them, the random control last."""
-    names = list(methods or evaluation.methods)
 
     def key(name: str) -> tuple[bool, float]:
         mean = evaluation.interval(name, column).mean
         return name == "random", -mean * COLUMNS[column].sign if np.isfinite(mean) else np.inf
 
-    return sorted(names, key=key)
+    return sorted(evaluation.methods, key=key)
 
 
 def rows(
-    evaluation: Evaluation, *, columns: Sequence[str] | None = None, methods: Sequence[str] | None = None, bounds: bool = True
+    evaluation: Evaluation,
+    *,
+    columns: Sequence[str] | None = None,
+    bounds: bool = True,
+    facts: bool = True,
+    first: str | None = None,
 ) -> tuple[list[str], list[list[str]]]:
-    """Return the titles and the cells of a table; with `bounds`, each mean is followed by its 95 % interval."""
+    """Return the titles and the cells of a table, in the order of the column `first` (without, the first of `columns`).
+
+    With `bounds`, each mean is followed by its 95 % interval; with `facts`, the facts follow the columns.
+    """
     chosen = [each for each in (columns or evaluation.columns) if each in evaluation.columns]
-    facts = [
-        key
-        for key in FACTS
-        if any(key in each for each in evaluation.facts.values())
-        or (key == "randomisation" and any("randomisation" in each for each in evaluation.curves.values()))
-    ]
+    shown = [key for key in FACTS if _measured(evaluation, key)] if facts else []
     titles = ["method", *(f"{COLUMNS[each].title} {'↑' if COLUMNS[each].better == 'high' else '↓'}" for each in chosen)]
-    titles += [FACTS[each] for each in facts]
-    names = order(evaluation, chosen[0], methods) if chosen else list(methods or evaluation.methods)
+    titles += [FACTS[each] for each in shown]
+    by = first or next(iter(chosen), None)
+    names = order(evaluation, by) if by else evaluation.methods
     cells = []
     for name in names:
         line = [name, *(_cell(evaluation.interval(name, each), bounds) for each in chosen)]
-        cells.append(line + [_fact(evaluation, name, each) for each in facts])
+        cells.append(line + [_fact(evaluation, name, each) for each in shown])
     return titles, cells
 
 
-def markdown(evaluation: Evaluation, *, columns: Sequence[str] | None = None, methods: Sequence[str] | None = None) -> str:
-    """Give a table in Markdown; a vertical bar in a name is escaped."""
-    titles, cells = rows(evaluation, columns=columns, methods=methods)
+def markdown(
+    evaluation: Evaluation, *, columns: Sequence[str] | None = None, facts: bool = True, first: str | None = None
+) -> str:
+    """Give a table in Markdown, as `rows` does; a vertical bar in a name is escaped."""
+    titles, cells = rows(evaluation, columns=columns, facts=facts, first=first)
     lines = [titles, ["---"] + ["---:"] * (len(titles) - 1), *cells]
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def _measured(evaluation: Evaluation, fact: str) -> bool:
+    if fact == "randomisation":
+        return any(fact in each for each in evaluation.curves.values())
+    return any(fact in each for each in evaluation.facts.values())
 
 
 def _cell(found: Interval, bounds: bool) -> str:

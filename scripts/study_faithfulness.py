@@ -1,0 +1,116 @@
+"""Measure how faithful explanations of the bundled models are on IMDB, and write reports/faithfulness.md with its figures.
+
+    python scripts/study_faithfulness.py                 # validation, test and report; resumes where it stopped
+    python scripts/study_faithfulness.py --only report   # the report alone, from what is measured so far
+
+The default rule is chosen on validation texts, before and apart from the test. What is done is kept in --state: each (method,
+measure, chunk of texts) is written whole or not at all, so the program may be stopped at any time and called again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from study_faithfulness_text import report
+
+from textlrp.classifier import TextClassifier, load
+from textlrp.encoding import read
+from textlrp.faithfulness import Evaluation, Sample, draw, evaluate_sample, known_methods, make_sample
+from textlrp.files import write_json, write_text
+from textlrp.progress import shown
+from textlrp.text.sources import load_reviews
+
+ROOT = Path(__file__).resolve().parents[1]
+MODELS = ("imdb-dense", "imdb-lstm", "imdb-gru", "imdb-cnn")
+LEXICON = ROOT / "scripts" / "sentiment_lexicon.csv"
+SEED = 0
+VALIDATION = {"limit": 150, "methods": ["gates"], "measures": ["deletion"], "seeds": 1}
+GATED = ["epsilon:prop", "epsilon:abs", "epsilon:half", "epsilon:zero"]
+TEST: dict[str, Any] = {
+    "limit": 2000,
+    "methods": ["lrp", *GATED, "baselines"],
+    "measures": ["deletion", "zero vector", "sensitivity-n", "infidelity", "stability", "randomisation", "lexicon", "cost"],
+    "limits": {"probes": 300, "zero vector": 500, "stability": 40, "randomisation": 40, "costly": 60, "tokens": 400},
+    "limit_of": {**{f"LRP {each}": 300 for each in GATED}, "random 1": 300, "random 2": 300},
+    "options": {"LIME": {"samples": 500}, "SHAP": {"rounds": 1}},
+    "seeds": 3,
+}
+
+
+def drawn(classifier: TextClassifier, name: str, data: str, limit: int, state: Path) -> Sample:
+    """Draw the sample once; afterwards its rows are kept, so that resuming costs one prediction of each text."""
+    weights = hashlib.sha256(b"".join(each.detach().numpy().tobytes() for each in classifier.module.parameters())).hexdigest()
+    kept = state / f"sample-{name}-{data.replace(':', '-')}-{limit}-{weights[:12]}.json"
+    reviews = load_reviews(data)
+    if kept.exists():
+        numbers = np.array(json.loads(kept.read_text())["rows"])
+        labels = np.asarray(reviews["label"][:])[numbers]
+        most = classifier.config_.max_tokens
+        readings = [read(reviews[int(i)]["text"], classifier.vocabulary, max_tokens=most) for i in numbers]
+        return make_sample(classifier.module, readings, labels, numbers=numbers)
+    sample = draw(classifier, reviews["text"][:], reviews["label"][:], limit=limit, seed=SEED)
+    state.mkdir(parents=True, exist_ok=True)
+    write_json(kept, {"rows": sample.numbers.tolist()})
+    return sample
+
+
+def measured(name: str, data: str, plan: dict[str, Any], state: Path, first: int) -> Evaluation:
+    """Measure one model on one data set, or read what was measured; the `first` texts of the sample, if it holds more."""
+    classifier = load(name)
+    how = {key: value for key, value in plan.items() if key != "limit"}
+    few = how.get("limit_of", {})
+    every = [*known_methods(), *(f"random {seed}" for seed in range(plan["seeds"]))]
+    how["limit_of"] = {each: min(first, few.get(each, first)) for each in every}
+    sample = drawn(classifier, name, data, plan["limit"], state)
+    return evaluate_sample(classifier, sample, state=state, seed=SEED, lexicon=LEXICON, **how)
+
+
+def main() -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=("validation", "test", "report"), help="one stage")
+    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=MODELS)
+    parser.add_argument("--first", type=int, default=TEST["limit"], help="only so many texts of each sample")
+    parser.add_argument("--state", type=Path, default=ROOT / ".cache" / "faithfulness", help="where what is done is kept")
+    parser.add_argument("--out", type=Path, default=ROOT / "reports")
+    options = parser.parse_args()
+    found: dict[str, dict[str, Evaluation]] = {"validation": {}, "test": {}}
+    stages = [("validation", "imdb:validation", VALIDATION), ("test", "imdb:test", TEST)]
+    with shown():
+        for stage, data, plan in stages:
+            if options.only in (None, stage, "report"):
+                for name in options.models:
+                    found[stage][name] = measured(name, data, plan, options.state, options.first)
+                    print(f"{stage} {name}: {len(found[stage][name].methods)} methods", flush=True)
+    if options.only in (None, "report"):
+        for name, evaluation in found["test"].items():
+            best = ["LRP epsilon", "LRP gamma", "LRP z-plus", "gradient", "gradient × input", "class activation", "random"]
+            evaluation.plot(
+                options.out / f"faithfulness_{name}.svg", methods=[each for each in best if each in evaluation.methods]
+            )
+            every = evaluation.paired(evaluation.methods)
+            wanted = [
+                "LRP epsilon",
+                "gradient × input",
+                "integrated gradients",
+                "smoothgrad",
+                "occlusion",
+                "LIME",
+                "SHAP",
+                "random",
+            ]
+            every.plot(
+                options.out / f"faithfulness_{name}_costly.svg", methods=[each for each in wanted if each in every.methods]
+            )
+        figures = {stage: {name: each.to_dict() for name, each in part.items()} for stage, part in found.items()}
+        write_json(options.out / "faithfulness.json", figures, indent=1)
+        write_text(options.out / "faithfulness.md", report(found["validation"], found["test"], texts=options.first))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""The words and tables of reports/faithfulness.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from textlrp.faithfulness import COLUMNS, Evaluation
+from textlrp.faithfulness.statistics import Interval
+from textlrp.faithfulness.table import markdown
+
+__all__ = ["MARGIN", "displaced", "report"]
+
+DEFAULT = "LRP epsilon"
+MARGIN = 0.05  # a preset displaces the default if its interval lies above 0 and it is ahead by this share of the separation
+MAIN = ("separation", "aopc", "accuracy", "recovered", "comprehensiveness", "sufficiency", "zero_aopc", "zero_accuracy")
+COSTLY = ("gradient", "gradient × input", "smoothgrad", "integrated gradients", "occlusion", "LIME", "SHAP")
+EXPECTED = ("gradient × input", "gradient", "occlusion")
+SLOW = ("integrated gradients", "LIME", "SHAP")
+
+
+def report(validation: Mapping[str, Evaluation], test: Mapping[str, Evaluation], *, texts: int) -> str:
+    """Return the page."""
+    parts = [_head(test, texts), _defaults(validation), _expectations(test)]
+    parts += [_model(name, found) for name, found in test.items()]
+    return "\n\n".join([*parts, _limits(test)]) + "\n"
+
+
+def displaced(found: Evaluation) -> tuple[str, Interval, bool]:
+    """Return the winner on validation texts, how far it is ahead of the default, and whether it displaces it."""
+    names = [each for each in found.methods if each != "random"]
+    winner = max(names, key=lambda name: found.interval(name, "separation").mean)
+    ahead = found.difference(winner, DEFAULT, "separation")
+    size = found.interval(DEFAULT, "separation").mean
+    return winner, ahead, ahead.low > 0 and ahead.mean >= MARGIN * abs(size)
+
+
+def _head(test: Mapping[str, Evaluation], texts: int) -> str:
+    first = next(iter(test.values())).settings
+    lines = [
+        "# How faithful the explanations are",
+        "Made by `python scripts/study_faithfulness.py`"
+        + (f" `--first {texts}`" if texts < 2000 else "")
+        + f" (seed {first['seed']}, Python {first['python']}, torch {first['torch']}, one core of a CPU). "
+        "The figures behind every table are in `faithfulness.json`.",
+        "**Texts.** For each model a sample of the 25,000 test reviews of IMDB: a pool of 5,000 is drawn by the seed, and from "
+        "it texts spread evenly over five strata of length; a fifth of them is misclassified, as far as the pool goes, so that "
+        "both halves of the protocol have enough texts. Columns that mix right and wrong texts mix them in that proportion. "
+        + "; ".join(
+            f"{name}: {min(texts, found.settings['texts']):,} reviews, {found.settings['mean_tokens']:.0f} tokens on average"
+            for name, found in test.items()
+        )
+        + ".",
+        "**What is explained** is the predicted class against its rival (the label's class where the prediction is wrong, else "
+        "the strongest other): a difference of two logits. LRP is linear in it, so deleting in falling order of this relevance "
+        "is what Arras et al. (2016, 2017) do: in falling order of the relevance for the true class where the prediction is "
+        "right, in rising order where it is wrong.",
+        "**Bins.** Words go, or stay, in ERASER's shares: 1, 5, 10, 20 and 50 % of the words. Equal relevances are ordered by "
+        "lot. *Leave out* takes the word away; *zero* keeps its place and sets its vector to zero, and that of every n-gram it "
+        f"is part of (on the first {first['limits']['zero vector']} texts). Each mean is followed by its 95 % "
+        f"bootstrap interval "
+        f"over texts ({first['rounds']} rounds, the same for all methods). *random* is the control: a random order, several "
+        "seeds.",
+        "| column | better | what it is |\n| --- | --- | --- |\n"
+        + "\n".join(
+            f"| {column.title} | {column.better} | {column.description} |"
+            for key, column in COLUMNS.items()
+            if not key.startswith("rationale") and key in next(iter(test.values())).columns
+        )
+        + "\n| passes the randomisation test | yes | asked again, a method says the same (rank correlation ≥ 0.95), and of a "
+        "network whose parameters were all shuffled something else (the 95 % interval of the mean rank correlation lies within "
+        "±0.5, its mean in brackets; Adebayo et al. 2018) |\n"
+        "| words carry | – | relevance of the words over the explained score, the median: conservation, as far as words go |\n"
+        "| unaccounted | low | LRP alone: the largest part of a score that no entry of the ledger holds |\n"
+        "| not finite | low | share of texts for which a method overflowed; such an explanation counts as empty |\n"
+        "| ms a text, MB | low | time, and growth of resident memory, to explain four reviews of median length together |",
+    ]
+    return "\n\n".join(lines)
+
+
+def _defaults(validation: Mapping[str, Evaluation]) -> str:
+    lines = [
+        "## The default rule, chosen on validation texts",
+        "Every LRP preset with every gate rule on `imdb:validation`, never on test texts; combinations that give the same "
+        "explanations as another one on a model are left out. The criterion, fixed beforehand, is the separation; "
+        f"a preset displaces the default (`epsilon`, gates `all`) if it is ahead by {MARGIN:.0%} of it or more, with its whole "
+        "paired interval above 0.",
+    ]
+    for name, found in validation.items():
+        winner, ahead, clear = displaced(found)
+        names = [each for each in found.methods if each != "random"]
+        names.sort(key=lambda each: -found.interval(each, "separation").mean)
+        chance = found.best("separation", names)
+        rows = []
+        for each in names:
+            value, behind = found.interval(each, "separation"), found.difference(each, DEFAULT, "separation")
+            failed = found.facts[each].get("failed", 0.0)
+            cells = (each, _shown(value), "–" if each == DEFAULT else _shown(behind), f"{chance[each]:.0%}", f"{failed:.0%}")
+            rows.append("| " + " | ".join(cells) + " |")
+        said = _choice(name, winner, ahead, clear)
+        table = [
+            "| rule:gates | separation | minus the default's | best in rounds | not finite |",
+            "| --- | ---: | ---: | ---: | ---: |",
+        ]
+        lines += [f"### {name}, {value_n(found)} validation reviews", said, "\n".join([*table, *rows])]
+    return "\n\n".join(lines)
+
+
+def value_n(found: Evaluation) -> int:
+    """Return how many texts a table is about."""
+    return found.interval(DEFAULT, "separation").n
+
+
+def _choice(name: str, winner: str, ahead: Interval, clear: bool) -> str:
+    if winner == DEFAULT:
+        return f"The default wins: **{name} keeps `epsilon` with gates `all`.**"
+    if clear:
+        return f"`{winner}` is clearly ahead, by {_shown(ahead)} logits: **it becomes the default of this architecture.**"
+    return (
+        f"`{winner}` has the largest mean, ahead of the default by {_shown(ahead)} logits, less than was asked for: "
+        f"**{name} keeps `epsilon` with gates `all`.**"
+    )
+
+
+def _expectations(test: Mapping[str, Evaluation]) -> str:
+    lines = [
+        "## What was expected, and what was found",
+        "Expected: with the gate rule *all*, LRP is ahead of gradient × input, sensitivity (the gradient's square) and "
+        "occlusion on deletion for the LSTM, and costs a small fraction of integrated gradients, LIME and "
+        "SHAP. Differences are "
+        "LRP epsilon minus the other, paired, on the texts that both explained; bold where the whole "
+        "interval is on LRP's side, struck "
+        "through where it is on the other's.",
+    ]
+    head = "| model | against | texts | AOPC | AOPC, zero | accuracy | recovered | separation | time: other / LRP |"
+    rows = [head, "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
+    for name, found in test.items():
+        for other in (*COSTLY, "class activation"):
+            if other in found.methods:
+                differences = [
+                    _judged(found, other, key) for key in ("aopc", "zero_aopc", "accuracy", "recovered", "separation")
+                ]
+                ratio = found.facts[other]["ms"] / found.facts[DEFAULT]["ms"]
+                n = found.difference(DEFAULT, other, "aopc").n
+                rows.append(f"| {name} | {other} | {n:,} | " + " | ".join(differences) + f" | {ratio:.2g} |")
+    lines.append("\n".join(rows))
+    if "imdb-lstm" in test:
+        lines.append(_verdict(test["imdb-lstm"]))
+    return "\n\n".join(lines)
+
+
+def _judged(found: Evaluation, other: str, column: str) -> str:
+    ahead = found.difference(DEFAULT, other, column)
+    sign = COLUMNS[column].sign
+    low, high = sorted((sign * ahead.low, sign * ahead.high))
+    shown = _shown(ahead)
+    return f"**{shown}**" if low > 0 else f"~~{shown}~~" if high < 0 else shown
+
+
+def _verdict(found: Evaluation) -> str:
+    said = []
+    for other in EXPECTED:
+        if other in found.methods:
+            ahead = found.difference(DEFAULT, other, "aopc")
+            word = "confirmed" if ahead.low > 0 else "refuted" if ahead.high < 0 else "left open"
+            said.append(f"ahead of {other} in AOPC: {word} ({_shown(ahead)}, {ahead.n:,} texts)")
+    for other in SLOW:
+        if other in found.methods:
+            share = found.facts[DEFAULT]["ms"] / found.facts[other]["ms"]
+            word = "confirmed" if share < 0.2 else "refuted"
+            ahead = found.difference(DEFAULT, other, "aopc")
+            side = "ahead" if ahead.low > 0 else "behind" if ahead.high < 0 else "level"
+            said.append(f"a fraction of the cost of {other}: {word} ({share:.2%} of its time; in AOPC {side}, {_shown(ahead)})")
+    return "For the LSTM, one by one:\n\n" + "\n".join(f"- {each}" for each in said)
+
+
+def _model(name: str, found: Evaluation) -> str:
+    lines = [f"## {name}"]
+    groups = found.groups()
+    for level, group in enumerate(groups):
+        names = group.methods
+        if level and level < len(groups) - 1:  # the gate rules, beside the LRP presets
+            names = [each for each in names if each.startswith("LRP epsilon") or each in ("gradient × input", "random")]
+            what = "The gate rules"
+        else:
+            what = "All methods" if level else "Rules and gradients"
+        part = group.paired(names)
+        others = [each for each in part.columns if each not in MAIN]
+        lines += [f"### {what}: {part.caption()}", markdown(part, columns=MAIN, facts=True).strip()]
+        lines += ["Further measures:", markdown(part, columns=others, facts=False, first=MAIN[0]).strip()]
+    lines += [f"![Deletion curves of {name}](faithfulness_{name}.svg)"]
+    if len(groups) > 1:
+        lines += [f"![Deletion curves of {name}, with the costly methods](faithfulness_{name}_costly.svg)"]
+    if found.skipped:
+        lines.append("Left out: " + "; ".join(f"{each}: {why}" for each, why in found.skipped.items()) + ".")
+    return "\n\n".join(lines)
+
+
+def _limits(test: Mapping[str, Evaluation]) -> str:
+    first = next(iter(test.values())).settings
+    limits, options = first["limits"], first["options"]
+    return "\n\n".join(
+        [
+            "## Limits",
+            f"Costly methods explain the first {limits['costly']} texts of the sample that have at most {limits['tokens']} "
+            f"tokens (LIME with {options['LIME']['samples']} samples, SHAP with {options['SHAP']['rounds']} "
+            f"permutation and its "
+            "reverse, integrated gradients with 50 steps, SmoothGrad with 25 samples); every table compares "
+            "methods on the same texts "
+            f"alone. Random sets are drawn for {limits['probes']} texts, stability and randomisation are measured on "
+            f"{limits['stability']} (costly methods: a quarter). Deletion asks the network about texts nobody would write; "
+            "that is why *leave out*, *zero* and random sets stand side by side. Separation and AOPC are measured by deletion, "
+            "as occlusion, LIME and SHAP explain by deletion: they are judged on their own ground. The lexicon "
+            "(`scripts/sentiment_lexicon.csv`, some 160 words) was written by hand before the study; it knows no context, so "
+            "agreement with it says how plausible an explanation looks, not how true it is. No rationales marked "
+            "by people were "
+            "at hand.",
+        ]
+    )
+
+
+def _shown(found: Interval) -> str:
+    if not found.n or not np.isfinite(found.mean):
+        return "–"
+    return f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
