@@ -28,6 +28,13 @@ def delimited_rows(stream: BinaryIO, where: str, options: Options, *, tabs: bool
     text = io.TextIOWrapper(
         stream, encoding=options.encoding, errors="surrogateescape" if strict else options.errors, newline=""
     )
+    try:
+        yield from _rows(text, where, options, tabs=tabs, longest=longest)
+    finally:
+        text.detach()  # the stream is closed by who opened it
+
+
+def _rows(text: io.TextIOWrapper, where: str, options: Options, *, tabs: bool, longest: int) -> Iterator[Row]:
     lines = _lines(text, most=longest + 65_536)
     head = [line for _, line in zip(range(1), lines, strict=False)]
     if not head:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import Any, BinaryIO, NamedTuple
 
@@ -32,15 +32,23 @@ class Line(NamedTuple):
 def numbered(stream: BinaryIO, options: Options, *, longest: int) -> Iterator[Line]:
     """Yield the lines of a stream of bytes that are not blank; one that is too long is read past, not into memory."""
     most = 8 * longest + 65_536  # bytes: JSON may write a character in twelve, but hardly all of them
-    wide = codecs.lookup(options.encoding).name.startswith(("utf-16", "utf-32"))
-    read: Any = _transcoded(stream, options).readline if wide else stream.readline
-    encoding = "utf-8" if wide else options.encoding
+    if codecs.lookup(options.encoding).name.startswith(("utf-16", "utf-32")):
+        text = io.TextIOWrapper(stream, encoding=options.encoding, errors=options.errors, newline="\n")
+        try:
+            yield from _numbered(text.readline, "utf-8", options, most)
+        finally:
+            text.detach()
+    else:
+        yield from _numbered(stream.readline, options.encoding, options, most)
+
+
+def _numbered(read: Callable[[int], Any], encoding: str, options: Options, most: int) -> Iterator[Line]:
     number = 0
     while line := read(most):
         number += 1
         raw = line.encode("utf-8", "surrogatepass") if isinstance(line, str) else line
         if not raw.endswith(b"\n") and len(line) >= most:
-            while (rest := read(1 << 20)) and not rest.endswith("\n" if wide else b"\n"):
+            while (rest := read(1 << 20)) and rest[-1] not in (10, "\n"):
                 pass
             yield Line(number, "", f"too long: a line of more than {most:,} bytes")
             continue
@@ -52,10 +60,6 @@ def numbered(stream: BinaryIO, options: Options, *, longest: int) -> Iterator[Li
             continue
         if text.strip():
             yield Line(number, text.rstrip("\r\n"))
-
-
-def _transcoded(stream: BinaryIO, options: Options) -> io.TextIOWrapper:
-    return io.TextIOWrapper(stream, encoding=options.encoding, errors=options.errors, newline="\n")
 
 
 def line_rows(lines: Iterable[Line]) -> Iterator[Row]:

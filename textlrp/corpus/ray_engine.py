@@ -34,6 +34,7 @@ def run_ray(pieces: Iterator[Piece], task: dict[str, Any], *, workers: int, addr
     ended with the run. `workers` actors take a core each, or a graphics card where the settings' device is one.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray
         import ray.data

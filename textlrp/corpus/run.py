@@ -86,6 +86,7 @@ def explain_corpus(
     count = os.cpu_count() or 1 if workers is None else workers
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 10_000:
         raise InputError(f"workers must be a whole number from 1, not {workers!r}")
+    _check_device(device, engine)
     classifier = _opened(model)
     settings = Settings(
         target=_target(target, classifier),
@@ -131,6 +132,7 @@ def explain_corpus(
             return _run(journal, stream, settings, shape, strict=strict, engine=how)
         finally:
             journal.close()
+            stream.close()
 
 
 def _run(
@@ -232,6 +234,18 @@ def _checkpoint(model: Any, classifier: TextClassifier, temporary: Path) -> str:
         return str(path.resolve()) if path.is_dir() else str(model)
     classifier.save(temporary / "model")
     return str(temporary / "model")
+
+
+def _check_device(device: str, engine: str) -> None:
+    """A device that is not here is told at once; of a cluster, only its workers know."""
+    import torch
+
+    try:
+        kind = torch.device(device).type
+    except (RuntimeError, TypeError) as error:
+        raise InputError(f"unknown device {device!r}; for example 'cpu', 'cuda', 'cuda:0'") from error
+    if engine == "local" and kind == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"there is no device {device!r} on this machine, or torch was installed without it; use 'cpu'")
 
 
 def _target(target: str | int | None, classifier: TextClassifier) -> str:

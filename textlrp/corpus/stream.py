@@ -38,6 +38,11 @@ class Stream:
     total: int | None = None
     share: Callable[[], float | None] = lambda: None
 
+    def close(self) -> None:
+        """Close what is open, unless another thread is still waiting for a row."""
+        with contextlib.suppress(ValueError, AttributeError):
+            self.rows.close()  # type: ignore[attr-defined]
+
 
 def open_stream(
     data: Any,
