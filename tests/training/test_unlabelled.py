@@ -8,11 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from textlrp.errors import InputError, TrainingError
+from textlrp.models.batches import Encoded
+from textlrp.models.build import build
+from textlrp.models.config import make_config
 from textlrp.training import Trained, TrainingInterrupted, train
+from textlrp.training.pretraining import Pretraining, choose_pretraining, pretrain
 from textlrp.training.trainer import Epoch
 
 CLASSES = ["bad", "good"]
@@ -146,3 +151,24 @@ def test_the_estimator_takes_them_too() -> None:
     classifier = TextClassifier("dense", epochs=1, model_options={"embedding_dim": 8})
     classifier.fit(TEXTS, LABELS, unlabelled=MORE)
     assert any(line.startswith("trains word vectors") for line in classifier.chosen_)
+
+
+def test_of_very_many_texts_a_share_is_read() -> None:
+    plan = choose_pretraining(np.full(500_000, 260), tokens=200)
+    assert plan.epochs == 1
+    assert plan.share * 500_000 * 200 == pytest.approx(40_000_000)
+    assert choose_pretraining(np.full(500_000, 260), tokens=200, cuda=True).share == 1.0
+
+
+def test_the_share_is_of_the_batches_and_drawn_anew_each_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = make_config("lstm", vocabulary_size=100, classes=CLASSES, units=4, embedding_dim=4)
+    texts = Encoded.of([[2 + number, 3 + number] for number in range(80)])
+    taken: list[list[int]] = []
+    pad = Encoded.pad
+    monkeypatch.setattr(
+        Encoded, "pad", lambda self, indices, **more: (taken.append(indices.tolist()), pad(self, indices, **more))[1]
+    )
+    plan = Pretraining(epochs=2, batch_size=8, negatives=8, share=0.3)
+    pretrain(build(config, seed=0), texts, plan=plan)
+    assert [len(taken), sorted(map(len, taken))] == [6, [8] * 6]
+    assert {text for batch in taken[:3] for text in batch} != {text for batch in taken[3:] for text in batch}

@@ -62,9 +62,10 @@ def learn_first(
     count = f"{len(texts):,} texts, {int(texts.lengths.sum()):,} tokens"
     if isinstance(module, Recurrent) and isinstance(config, RecurrentConfig) and config.layers == 1:
         plan = choose_pretraining(texts.lengths, tokens=tokens, cuda=device.type == "cuda")
+        part = "" if plan.share == 1.0 else f"{plan.share:.1%} of them, "
         tell(
-            f"pre-trains as a language model on labelled and unlabelled texts together ({count}): {plan.epochs} epochs of "
-            f"batches of {plan.batch_size}, learning rate {plan.learning_rate:g}, {plan.negatives:,} sampled words"
+            f"pre-trains as a language model on labelled and unlabelled texts together ({count}): {part}{plan.epochs} epochs "
+            f"of batches of {plan.batch_size}, learning rate {plan.learning_rate:g}, {plan.negatives:,} sampled words"
         )
         pretrain(module, texts, plan=plan, seed=seed, device=device, state=state, notice=notice)
     elif given_vectors:
