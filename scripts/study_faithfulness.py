@@ -2,6 +2,7 @@
 
     python scripts/study_faithfulness.py                 # validation, test and report; resumes where it stopped
     python scripts/study_faithfulness.py --only report   # the report alone, from what is measured so far
+    python scripts/study_faithfulness.py --only table    # print the README's table of methods, from reports/faithfulness.json
 
 The default rule is chosen on validation texts, before and apart from the test. What is done is kept in --state: each (method,
 measure, chunk of texts) is written whole or not at all, so the program may be stopped at any time and called again.
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from study_faithfulness_text import report
+from study_faithfulness_text import readme_table, report
 
 from textlrp.classifier import TextClassifier, load
 from textlrp.encoding import read
@@ -73,12 +74,15 @@ def measured(name: str, data: str, plan: dict[str, Any], state: Path, first: int
 def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("validation", "test", "report"), help="one stage")
+    parser.add_argument("--only", choices=("validation", "test", "report", "table"), help="one stage")
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=MODELS)
     parser.add_argument("--first", type=int, default=TEST["limit"], help="only so many texts of each sample")
     parser.add_argument("--state", type=Path, default=ROOT / ".cache" / "faithfulness", help="where what is done is kept")
     parser.add_argument("--out", type=Path, default=ROOT / "reports")
     options = parser.parse_args()
+    if options.only == "table":
+        print(readme_table(json.loads((options.out / "faithfulness.json").read_text("utf-8"))["test"]["imdb-lstm"][-1]), end="")
+        return
     found: dict[str, dict[str, Evaluation]] = {"validation": {}, "test": {}}
     stages = [("validation", "imdb:validation", VALIDATION), ("test", "imdb:test", TEST)]
     with shown():
@@ -107,7 +111,10 @@ def main() -> None:
             every.plot(
                 options.out / f"faithfulness_{name}_costly.svg", methods=[each for each in wanted if each in every.methods]
             )
-        figures = {stage: {name: each.to_dict() for name, each in part.items()} for stage, part in found.items()}
+        figures = {
+            "validation": {name: each.to_dict() for name, each in found["validation"].items()},
+            "test": {name: [group.to_dict() for group in each.groups()] for name, each in found["test"].items()},
+        }
         write_json(options.out / "faithfulness.json", figures, indent=1)
         write_text(options.out / "faithfulness.md", report(found["validation"], found["test"], texts=options.first))
 

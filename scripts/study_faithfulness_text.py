@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from textlrp.faithfulness import COLUMNS, Evaluation
 from textlrp.faithfulness.statistics import Interval
 from textlrp.faithfulness.table import markdown
 
-__all__ = ["MARGIN", "displaced", "report"]
+__all__ = ["MARGIN", "displaced", "readme_table", "report"]
 
 DEFAULT = "LRP epsilon"
 MARGIN = 0.05  # a preset displaces the default if its interval lies above 0 and it is ahead by this share of the separation
@@ -34,6 +35,25 @@ def displaced(found: Evaluation) -> tuple[str, Interval, bool]:
     ahead = found.difference(winner, DEFAULT, "separation")
     size = found.interval(DEFAULT, "separation").mean
     return winner, ahead, ahead.low > 0 and ahead.mean >= MARGIN * abs(size)
+
+
+def readme_table(figures: Mapping[str, Any]) -> str:
+    """Return the README's table of methods from the figures of one evaluation: faithfulness, conservation, run time."""
+    methods, texts = figures["methods"], figures["settings"]["texts"]
+    names = sorted(methods, key=lambda name: (name == "random", -methods[name]["columns"]["separation"][0]))
+    lines = [
+        f"| {figures['settings']['model']}, {texts} reviews of `imdb:test` | separation (logits) | AOPC (logits) | still right "
+        "| words carry | ms a text |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name in names:
+        columns, facts = methods[name]["columns"], methods[name]["facts"]
+        carried, ms = facts.get("carried"), facts.get("ms")
+        share = "–" if carried is None or name == "random" or abs(carried) > 10 else f"{carried:.0%}"
+        cells = [f"{columns[key][0]:.2f} ± {(columns[key][2] - columns[key][1]) / 2:.2f}" for key in ("separation", "aopc")]
+        cells += [f"{columns['accuracy'][0]:.0%}", share, "–" if ms is None else f"{ms:.3g}"]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def _head(test: Mapping[str, Evaluation], texts: int) -> str:

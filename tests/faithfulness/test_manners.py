@@ -20,7 +20,6 @@ from textlrp.faithfulness.batch import Batch, explain
 from textlrp.faithfulness.methods import select
 from textlrp.faithfulness.noise import Neighbours, variants
 from textlrp.faithfulness.randomise import STAGES, scrambled
-from textlrp.faithfulness.recommend import recommend
 from textlrp.text.vocabulary import Vocabulary
 
 
@@ -249,7 +248,9 @@ def test_scrambling_keeps_the_distribution_of_each_tensor_and_the_model_itself(k
 
 
 def test_the_recommended_rule_is_the_better_one_and_says_how_to_use_it(dense: Any, reviews: Any) -> None:
-    found = recommend(dense, reviews["text"][:60], reviews["label"][:60], rules=["alpha-beta", "epsilon"], budget=60)
+    found = faithfulness.recommend(
+        dense, reviews["text"][:60], reviews["label"][:60], rules=["alpha-beta", "epsilon"], budget=60
+    )
     assert (found.rule, found.gates) == ("epsilon", "all")
     assert found.settled
     assert found.usage == 'classifier.explain(text, rule="epsilon", gates="all")'
@@ -259,10 +260,12 @@ def test_the_recommended_rule_is_the_better_one_and_says_how_to_use_it(dense: An
 
 def test_a_budget_that_is_used_up_stops_after_the_first_round(dense: Any, reviews: Any) -> None:
     ticks = itertools.count(0, 100)
-    found = recommend(dense, reviews["text"][:80], rules=["epsilon", "zero"], budget=1, clock=lambda: float(next(ticks)))
+    found = faithfulness.recommend(
+        dense, reviews["text"][:80], rules=["epsilon", "zero"], budget=1, clock=lambda: float(next(ticks))
+    )
     assert found.texts == 10
 
 
 def test_a_budget_of_nothing_is_an_error(dense: Any) -> None:
     with pytest.raises(InputError, match="above 0"):
-        recommend(dense, ["a b"], budget=0)
+        faithfulness.recommend(dense, ["a b"], budget=0)

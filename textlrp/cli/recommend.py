@@ -43,7 +43,7 @@ def recommend(
     Words are deleted and kept by their relevance, and the model is asked what it then says. Says how sure the choice is. Texts
     without labels will do.
     """
-    from textlrp.faithfulness.recommend import recommend as run
+    from textlrp.faithfulness import recommend as run
     from textlrp.progress import shown
 
     with shown():

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from textlrp.faithfulness.agreement import Rationale, read_lexicon, read_rationales
 from textlrp.faithfulness.batch import Batch, Method, explain
+from textlrp.faithfulness.choose import Recommendation, recommend
 from textlrp.faithfulness.columns import COLUMNS
 from textlrp.faithfulness.deletion import BINS
 from textlrp.faithfulness.measures import MEASURES
@@ -33,6 +34,7 @@ __all__ = [
     "Method",
     "Randomisation",
     "Rationale",
+    "Recommendation",
     "Sample",
     "draw",
     "evaluate",
@@ -43,5 +45,6 @@ __all__ = [
     "make_sample",
     "read_lexicon",
     "read_rationales",
+    "recommend",
     "register",
 ]
