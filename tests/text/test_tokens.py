@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -230,3 +231,13 @@ def test_a_token_is_a_plain_tuple() -> None:
 
 def test_a_misplaced_apostrophe_is_read_as_not() -> None:
     assert words("Didn't did'nt") == ["did", "n't", "did", "n't"]
+
+
+def test_long_tokens_are_not_kept_in_memory() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(300):
+            words(f"{number}" + "ä" * 50_000)
+        assert tracemalloc.get_traced_memory()[0] < 3_000_000  # all of them would be 60 MB
+    finally:
+        tracemalloc.stop()

@@ -42,7 +42,9 @@ _INITIALS = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
 _TITLES = frozenset(title + "." for title in TITLES)
 
 
-@lru_cache(maxsize=1 << 17)
+_LONGEST_KEPT = 64  # characters: a memory of longer tokens could fill that of the machine
+
+
 def normal_form(token_text: str) -> str:
     """Return the form of a token under which the vocabulary knows it; never empty, never white space.
 
@@ -53,9 +55,16 @@ def normal_form(token_text: str) -> str:
     >>> [normal_form(t) for t in ["Don’t", "“", "—", "....", "&Eacute;", "<BR><br/>", '<A HREF="x">', "Mr.", ":-))"]]
     ["don't", '"', '-', '...', 'é', '<br />', '<a>', 'mr', ':)']
     """
-    if token_text.isalpha() and token_text.isascii():
-        return token_text.lower()
-    return _rare_form(token_text) or token_text
+    return _kept(token_text) if len(token_text) <= _LONGEST_KEPT else _form(token_text)
+
+
+def _form(text: str) -> str:
+    if text.isalpha() and text.isascii():
+        return text.lower()
+    return _rare_form(text) or text
+
+
+_kept = lru_cache(maxsize=1 << 17)(_form)
 
 
 def _rare_form(text: str) -> str:

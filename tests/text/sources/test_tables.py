@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from textlrp.errors import DataError, InputError, UnknownNameError
 from textlrp.text.sources import load_reviews
@@ -312,3 +314,17 @@ def test_a_truncated_gz_is_named(file):
 def test_an_unknown_kind_of_file_lists_the_known(file):
     with pytest.raises(DataError, match=r"unknown kind of file: .*a.xlsx'; known: .csv, .tsv"):
         load_reviews(file("a.xlsx", "x"))
+
+
+def test_a_date_beyond_the_calendar_in_a_parquet_file_is_an_error(tmp_path):
+    dates = pyarrow.array([2**62, 0], pyarrow.int64()).cast(pyarrow.timestamp("us"))
+    parquet.write_table(pyarrow.table({"text": ["a", "b"], "label": dates}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="broken or not Parquet"):
+        load_reviews(tmp_path / "a.parquet")
+
+
+def test_bytes_that_are_no_text_in_a_parquet_file_are_named_by_their_row(tmp_path):
+    texts = pyarrow.array([b"good", b"\xff"], pyarrow.binary())
+    parquet.write_table(pyarrow.table({"text": texts, "label": ["p", "n"]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="row 2: the text is not UTF-8"):
+        load_reviews(tmp_path / "a.parquet")

@@ -58,7 +58,7 @@ def read_parquet(path: Path, choose: Callable[[Sequence[str]], Columns]) -> Iter
                 yield columns, part
     except UnicodeDecodeError as error:
         raise DataError(f"{str(path)!r} holds a text that is not UTF-8 ({error}); write it again") from None
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:  # such as a date in the year 300,000
         if getattr(error, "errno", None):
             raise
         raise DataError(f"{str(path)!r} is broken or not Parquet ({error}); write it again") from error

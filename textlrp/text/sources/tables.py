@@ -139,7 +139,10 @@ def _text(value: Any, path: Path, row: int) -> str:
     if isinstance(value, int | float):
         return str(value)
     if isinstance(value, bytes):
-        return value.decode("utf-8")
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{str(path)!r}, row {row}: the text is not UTF-8 ({error}); write it again") from None
     raise DataError(
         f"{str(path)!r}, row {row}: the text is {type(value).__name__}, not a string; name the right column with text_column"
     )
