@@ -34,7 +34,9 @@ STUCK = 60  # seconds without a new input after which the process is ended
 def main() -> int:
     """Read the command line and fuzz."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("target", choices=[*TARGETS, "list"])
+    parser.add_argument(
+        "target", choices=[*TARGETS, "list", "table"], help="what to fuzz; or a list of it, or a table of all runs"
+    )
     parser.add_argument("--minutes", type=float, default=10.0, help="minutes of all runs with this corpus together")
     parser.add_argument("--slice", type=float, default=None, help="minutes of this run at most")
     parser.add_argument("--seed", type=int, default=0)
@@ -46,6 +48,9 @@ def main() -> int:
     if given.target == "list":
         for target in TARGETS.values():
             print(f"{target.name:18}{target.about}")
+        return 0
+    if given.target == "table":
+        print(table(given.corpus))
         return 0
     if given.input is not None:
         kind, trace = outcome(TARGETS[given.target], given.input.read_bytes())
@@ -147,18 +152,22 @@ def keep(folder: Path, finding: Finding) -> None:
     stem.with_suffix(".txt").write_text(f"{finding.kind}\n\n{finding.trace}", "utf-8", "replace")
 
 
-def report(given: argparse.Namespace, folder: Path) -> int:
-    """Print the figures; return 1 where an input that was kept still fails."""
-    state = state_of(folder)
-    open_: list[str] = []
+def still_open(name: str, folder: Path) -> list[str]:
+    """The findings that were kept and still fail."""
+    found = []
     for path in sorted((folder / "findings").glob("*.bin")):
         kind = path.with_suffix(".txt").read_text("utf-8").partition("\n")[0]
-        if kind.startswith(("the process died", "a hang that")) or outcome(TARGETS[given.target], path.read_bytes())[0]:
-            open_.append(kind)
-            print(f"FINDING {kind}: {path}")
-    figures = {
-        "target": given.target,
-        "about": TARGETS[given.target].about,
+        if kind.startswith(("the process died", "a hang that")) or outcome(TARGETS[name], path.read_bytes())[0]:
+            found.append(f"{kind}: {path}")
+    return found
+
+
+def figures_of(name: str, folder: Path) -> dict[str, Any]:
+    """What the runs of a target came to."""
+    state = state_of(folder)
+    return {
+        "target": name,
+        "about": TARGETS[name].about,
         "minutes": round(state["seconds"] / 60, 2),
         "processor_minutes": round(state["processor_seconds"] / 60, 2),
         "executions": state["executions"],
@@ -166,14 +175,35 @@ def report(given: argparse.Namespace, folder: Path) -> int:
         "lines": state["lines"],
         "inputs_kept": len(list((folder / "inputs").iterdir())),
         "found": len(list((folder / "findings").glob("*.bin"))),
-        "open": len(open_),
+        "open": len(still_open(name, folder)),
         "seed": state["seed"],
     }
+
+
+def table(corpus: Path) -> str:
+    """The figures of all targets as Markdown."""
+    rows = ["| target | what | minutes | of the processor | inputs | inputs a second | lines reached | found | open |"]
+    rows.append("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for name in TARGETS:
+        if (corpus / name / "state.json").exists():
+            each = figures_of(name, corpus / name)
+            rows.append(
+                f"| {name} | {each['about']} | {each['minutes']:.1f} | {each['processor_minutes']:.1f} "
+                f"| {each['executions']:,} | {each['executions_per_processor_second']:,.0f} | {each['lines']:,} | {each['found']} | {each['open']} |"
+            )
+    return "\n".join(rows)
+
+
+def report(given: argparse.Namespace, folder: Path) -> int:
+    """Print the figures; return 1 where an input that was kept still fails."""
+    for finding in still_open(given.target, folder):
+        print(f"FINDING {finding}")
+    figures = figures_of(given.target, folder)
     for name, value in figures.items():
         print(f"{name:34}{value:,}" if isinstance(value, int | float) else f"{name:34}{value}")
     if given.json is not None:
         given.json.write_text(json.dumps(figures, indent=2) + "\n")
-    return int(bool(open_))
+    return int(bool(figures["open"]))
 
 
 if __name__ == "__main__":

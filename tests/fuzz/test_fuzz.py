@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import fuzz
 import pytest
-from fuzz_loop import Fuzzer, Target, outcome
+from fuzz_loop import Finding, Fuzzer, Target, outcome
 from fuzz_mutate import LONGEST, mutate
 from fuzz_targets import TARGETS
 from hypothesis import strategies as st
@@ -130,3 +132,29 @@ def test_a_run_is_resumed_and_its_figures_add_up(tmp_path: Path, monkeypatch: py
     assert second["executions"] > first["executions"] > 0
     assert second["seconds"] > first["seconds"] > 0
     assert second["rounds"] == 2
+
+
+def test_the_death_of_the_process_is_found(tmp_path: Path) -> None:
+    last = tmp_path / "last"
+    last.write_bytes(bytes(fuzz.LAST))
+    worker = subprocess.Popen([sys.executable, "-c", "import os; os.abort()"], stderr=subprocess.DEVNULL)
+    assert fuzz.watch(worker, last).startswith("the process died")
+
+
+def test_a_process_that_nothing_interrupts_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuzz, "STUCK", 0.1)
+    last = tmp_path / "last"
+    last.write_bytes(bytes(fuzz.LAST))
+    worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    assert fuzz.watch(worker, last) == "a hang that nothing could interrupt"
+    assert worker.returncode is not None
+
+
+def test_the_table_counts_what_was_found_and_what_still_fails(tmp_path: Path) -> None:
+    folder = tmp_path / "vocabulary"
+    (folder / "inputs").mkdir(parents=True)
+    (folder / "findings").mkdir()
+    (folder / "state.json").write_text('{"seconds": 60.0, "processor_seconds": 30.0, "executions": 900}')
+    fuzz.keep(folder, Finding("vocabulary", "mended at last", b"{}", "trace"))
+    fuzz.keep(folder, Finding("vocabulary", "the process died (-6)", b"{}", "trace"))
+    assert "| 1.0 | 0.5 | 900 | 30 | 0 | 2 | 1 |" in fuzz.table(tmp_path)

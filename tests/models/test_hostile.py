@@ -237,6 +237,11 @@ def test_other_files_in_the_folder_are_left_alone(whole: dict[str, bytes], tmp_p
     assert checkpoint.load(folder).config.arch == "lstm"
 
 
+def test_a_hostile_card_is_text_and_nothing_else(whole: dict[str, bytes], tmp_path: Path) -> None:
+    folder = put(tmp_path / "m", {**whole, "README.md": b"\xff<script>{{ 7*7 }}\x1b[31m"})
+    assert checkpoint.load(folder).card == "\ufffd<script>{{ 7*7 }}\x1b[31m"
+
+
 @given(data=st.data())
 @settings(max_examples=150)
 def test_any_flipped_bytes_give_a_checkpoint_or_a_clear_error(
