@@ -187,10 +187,11 @@ def table(corpus: Path) -> str:
     for name in TARGETS:
         if (corpus / name / "state.json").exists():
             each = figures_of(name, corpus / name)
-            rows.append(
-                f"| {name} | {each['about']} | {each['minutes']:.1f} | {each['processor_minutes']:.1f} "
-                f"| {each['executions']:,} | {each['executions_per_processor_second']:,.0f} | {each['lines']:,} | {each['found']} | {each['open']} |"
+            figures = (
+                *(f"{each['minutes']:.1f}", f"{each['processor_minutes']:.1f}", f"{each['executions']:,}"),
+                *(f"{each['executions_per_processor_second']:,.0f}", f"{each['lines']:,}", each["found"], each["open"]),
             )
+            rows.append(f"| {name} | {each['about']} | {' | '.join(map(str, figures))} |")
     return "\n".join(rows)
 
 

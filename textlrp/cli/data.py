@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ def data(spec: str | None, as_json: bool, **options: Any) -> None:
         click.echo(json.dumps(rows if spec is None else rows[0], indent=2, ensure_ascii=False))
         return
     from rich.table import Table
+    from rich.text import Text
+
+    from textlrp.highlight.plain import visible
 
     table = Table(show_header=spec is None)
     if spec is None:
@@ -36,7 +40,8 @@ def data(spec: str | None, as_json: bool, **options: Any) -> None:
             table.add_row(*row.values())
     else:
         for name, value in rows[0].items():
-            table.add_row(name, ", ".join(f"{k}: {v:,}" for k, v in value.items()) if isinstance(value, dict) else str(value))
+            shown = ", ".join(f"{k}: {v:,}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+            table.add_row(name, Text(visible(shown)))
     console().print(table)
 
 
@@ -60,8 +65,8 @@ def _look(spec: str, **options: Any) -> dict[str, Any]:
     found: dict[str, Any] = {"data": spec, "texts": len(reviews)}
     if "label" in reviews.features:
         names = reviews.features["label"].names
-        labels = list(reviews["label"])
-        found["labels"] = {name: labels.count(i) for i, name in enumerate(names)}
+        counts = Counter(reviews["label"])
+        found["labels"] = {name: counts[i] for i, name in enumerate(names)}
     if lengths:
         found["characters"] = {"shortest": lengths[0], "median": lengths[len(lengths) // 2], "longest": lengths[-1]}
         found["first text"] = reviews["text"][0][:200]

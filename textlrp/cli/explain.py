@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -76,4 +77,4 @@ def explain(
 
 def target_of(name: str) -> str | int:
     """A number on the command line is a class index, unless a class has that name."""
-    return int(name) if name.lstrip("-").isdigit() else name
+    return int(name) if re.fullmatch("-?[0-9]{1,9}", name) else name
