@@ -62,9 +62,10 @@ class Lookup(Source):
     def backward(self, run: Run) -> None:
         """Sum x · c + r over the embedding axis."""
         y = self.outputs[0]
-        relevance = None
+        relevance = y.total
         if y.c is not None:
-            relevance = (wide(y.value) * y.c).sum(-1)
+            own = (wide(y.value) * y.c).sum(-1)
+            relevance = own if relevance is None else relevance + own
         if y.r is not None:
             relevance = y.r.sum(-1) if relevance is None else relevance + y.r.sum(-1)
         assert relevance is not None
@@ -153,6 +154,7 @@ def embedding(tape: Tape, names: Any, func: Any, args: tuple[Any, ...], kwargs: 
         assert isinstance(index, torch.Tensor)
         place, module = names.layer(weight, "embedding")
         tape.record(Lookup(var, index, place, module), value)
+        tape.summed(value)
     return value
 
 
@@ -162,6 +164,7 @@ def lookup(tape: Tape, names: Any, value: torch.Tensor, weight: torch.Tensor, in
     assert var is not None
     place, module = names.layer(weight, "embedding")
     tape.record(Lookup(var, index, place, module), value)
+    tape.summed(value)
     return value
 
 

@@ -44,6 +44,10 @@ def follow(name: str, args: Any, kwargs: Any, inputs: Sequence[Var], output: Var
     if name in ("transpose", "swapaxes", "swapdims"):
         one, two = (_axis(each, rank) for each in _pair(args, kwargs))
         return Samples({one: two, two: one}.get(own.dim, own.dim), own.index)
+    if name == "index_select" and len(args) == 3:
+        if _axis(args[1], rank) != own.dim:
+            return own
+        return Samples(own.dim, args[2] if own.index is None else own.index[args[2]])
     if name in ("cat",):
         axis = kwargs.get("dim", args[1] if len(args) > 1 else 0)
         return None if _axis(axis, rank) == own.dim else own

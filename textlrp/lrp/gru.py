@@ -25,9 +25,9 @@ _EVERY = 8
 def gru_all(
     x: torch.Tensor, h: torch.Tensor, h0: torch.Tensor, cell: Cell, above: Above, epsilon: float, *, steps: bool
 ) -> Back:
-    """Return the carries of x [T, B, E] and h_0, for the carry of h [T, B, H] (overwritten)."""
-    q = above.c
-    assert q is not None
+    """Return the carries of x [T, B, E] and h_0, for the carry of h [T, B, H]."""
+    assert above.c is not None
+    q = above.c.clone(memory_format=torch.contiguous_format)
     size, x, states = h.shape[-1], x.contiguous(), shift(h0, h)
     own = slice(2 * size, 3 * size)
     sums, keep, write, inner = (torch.empty_like(states) for _ in range(4))  # what k, q_{t−1}, p and o are made with

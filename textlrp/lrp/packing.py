@@ -28,8 +28,11 @@ class Pack(Node):
         """Pad with zeros."""
         x, data = self.inputs[0], self.outputs[0]
         steps = x.shape[1 if self.batch_first else 0]
-        c, r = (None if each is None else pad(each, self.sizes, self.batch_first, 0.0, steps)[0] for each in (data.c, data.r))
+        parts = (data.c, data.r, data.total)
+        c, r, total = (None if each is None else pad(each, self.sizes, self.batch_first, 0.0, steps)[0] for each in parts)
         x.add(c, r)
+        if total is not None:
+            x.add_total(total)
 
     def samples(self, output: Var) -> Samples:
         """Pack the numbers of the texts as well."""
@@ -75,6 +78,7 @@ def pack_padded_sequence(tape: Tape, args: tuple[Any, ...]) -> Any:
     if x is not None:
         node = Pack(x, args[1], sizes, batch_first=args[2])
         tape.record(node, data)
+        tape.summed(data, x)
         if x.ids:
             at = None if x.positions is None else pack(x.positions, args[1], args[2])[0]
             node.outputs[0].ids, node.outputs[0].positions = True, at

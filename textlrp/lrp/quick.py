@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from textlrp.lrp.numbers import wide
 from textlrp.lrp.run import Run
 from textlrp.lrp.tape import Var
 
@@ -32,12 +31,20 @@ def _masked_fill(run: Run, x: Var, y: Var, args: tuple[Any, ...], kwargs: dict[s
     if len(args) != 2 or kwargs or isinstance(args[1], torch.Tensor) or x.shape != y.shape:
         return NotImplemented
     mask, value = args
-    back = c * (~mask).to(c.dtype)
     if value != 0:
-        lost = c * mask.to(c.dtype)
+        rows = mask.shape[-1] == 1 and mask.shape[:-1] == x.shape[:-1]
+        lost = c[mask[..., 0]] if rows else c * mask.to(c.dtype)
         if bool((lost != 0).any()):
+            lost = c * mask.to(c.dtype)
             run.book("bias", y, torch.where(lost == 0, 0.0, lost * value))
-    return back
+    return c.masked_fill(mask, 0.0)
+
+
+def _index_select(run: Run, x: Var, y: Var, args: tuple[Any, ...], kwargs: dict[str, Any], c: torch.Tensor) -> Any:
+    if len(args) != 2 or kwargs:
+        return NotImplemented
+    dim, index = args  # of relevance summed over the last axis there is one axis less
+    return c.new_zeros(x.shape[: c.dim()]).index_add_(dim % len(x.shape), index, c)
 
 
 def _axes(x: Var, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[int, ...], bool] | None:
@@ -77,10 +84,17 @@ def _amax(run: Run, x: Var, y: Var, args: tuple[Any, ...], kwargs: dict[str, Any
     if found is None or len(found[0]) != 1:
         return NotImplemented
     dims, keep = found
-    best = (wide(x.value) == _spread(wide(y.value), dims, keep)).to(c.dtype)
-    return best.mul_(_spread(c, dims, keep) / best.sum(dims, keepdim=True))
+    best = x.value == _spread(y.value, dims, keep)
+    return best * (_spread(c, dims, keep) / best.sum(dims, keepdim=True))
 
 
 QUICK: dict[str, Back] = dict.fromkeys(("contiguous", "clone", "detach"), _same)
 QUICK |= dict.fromkeys(("reshape", "view", "flatten", "unsqueeze", "squeeze"), _shape)
-QUICK |= {"transpose": _transpose, "masked_fill": _masked_fill, "sum": _sum, "mean": _mean, "amax": _amax}
+QUICK |= {
+    "transpose": _transpose,
+    "masked_fill": _masked_fill,
+    "index_select": _index_select,
+    "sum": _sum,
+    "mean": _mean,
+    "amax": _amax,
+}

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
 from textlrp.errors import RelevanceError
-from textlrp.lrp import stepwise
-from textlrp.lrp.cells import Above, Back, Cell
+from textlrp.lrp import padded, stepwise
+from textlrp.lrp.cells import Above, Back, Cell, Side
 from textlrp.lrp.gru import gru_all
 from textlrp.lrp.lstm import lstm_all
 from textlrp.lrp.names import Names
@@ -53,6 +54,7 @@ class Level(Ruled):
         *,
         has_biases: bool,
         batch_first: bool,
+        read: list[padded.Read] | None = None,
     ) -> None:
         self.operation = operation
         self.single = operation in CELLS
@@ -64,7 +66,7 @@ class Level(Ruled):
         for var in self.inputs:
             var.needed = True
         self.cells = [_cell(each, has_biases=has_biases) for each in weights]
-        self.sizes, self.batch_first = sizes, batch_first
+        self.sizes, self.batch_first, self.read = sizes, batch_first, read  # what each direction read, if it is known
 
     def _value(self, place: int) -> torch.Tensor:
         var = self.known[place]
@@ -74,13 +76,14 @@ class Level(Ruled):
     def backward(self, run: Run) -> None:
         """Go through each direction, and add up what comes back."""
         x = self._value(0)
-        backs = []
-        for d, cell in enumerate(self.cells):
-            order = Order.of(x, self.sizes, batch_first=self.batch_first, reverse=d == 1)
-            backs.append((order, self._direction(run, d, cell, order, x)))
+        orders = [Order.of(x, self.sizes, batch_first=self.batch_first, reverse=d == 1) for d in range(len(self.cells))]
+        backs = list(zip(orders, self._directions(run, orders, x), strict=True))
         first = backs[0][1]
         for order, back in backs:
-            self._give(run, 0, *(None if part is None else order.back(part) for part in back.x), batch_axis=None)
+            if back.total is not None and self.known[0] is not None:
+                self.known[0].add_total(order.back(back.total).reshape(self.known[0].shape[:-1]))
+            else:
+                self._give(run, 0, *(None if part is None else order.back(part) for part in back.x), batch_axis=None)
             for key, amount in back.tally.amounts.items():
                 run.book_total(key, self._texts(amount, run.batch))
         for place in range(1, len(self.given)):
@@ -110,45 +113,54 @@ class Level(Ruled):
             total = (relevance[0] if self.single else relevance).sum(-1, keepdim=True)  # the texts of x are those of the output
             run.book("bias", self.outputs[0], total.expand(self.outputs[0].shape) / self.outputs[0].shape[-1])
 
-    def _direction(self, run: Run, d: int, cell: Cell, order: Order, x: torch.Tensor) -> Back:
+    def _directions(self, run: Run, orders: list[Order], x: torch.Tensor) -> list[Back]:
         rule = run.rule(self.layer())
         if isinstance(rule, ZBox):
             raise RelevanceError(
                 f"{self.place}: the z-box rule needs bounds of every input, and those of the state are unknown; use "
                 "another rule"
             )
-        above, h = self._above(run, d, order)
-        states = [self._value(place)[d] for place in range(1, len(self.given))]
-        h0, c0 = states[0], states[-1]
-        x = order.see(x)
-        carried = isinstance(rule, Plain) and rule.bias == "absorb" and run.gate.name == "all" and above.r is None
-        if carried and self.operation.startswith("lstm") and cell.projection is None:
-            return lstm_all(x, h, h0, c0, cell, above, rule.epsilon, steps=run.steps)
+        carried = isinstance(rule, Plain) and rule.bias == "absorb" and run.gate.name == "all"
+        carried = carried and all(out.r is None for out in self.outputs[: 1 if self.single else 2])
+        fast = carried and self.operation.startswith("lstm") and self.cells[0].projection is None
+        sides, many = [], []
+        for d, (cell, order) in enumerate(zip(self.cells, orders, strict=True)):
+            flipped = fast and order.reverse and self.sizes is None
+            look = replace(order, reverse=False) if flipped else order
+            above, h = self._above(run, d, look, flipped=flipped)
+            states = [self._value(place)[d] for place in range(1, len(self.given))]
+            seen = look.see(x) if self.read is None else self.read[d][0]
+            sides.append(Side(seen, h, states[0], states[-1], cell, above.c, above.c_n, above.at, flipped))
+            many.append(above)
+        if fast:
+            alive = None if self.sizes is None else self.sizes.tolist()
+            summed = run.layers is None and self.known[0] is not None and self.known[0].summed
+            return lstm_all(sides, rule.epsilon, steps=run.steps, alive=alive, summed=summed)
+        pairs = zip(sides, many, strict=True)
         if carried and self.operation.startswith("gru"):
-            return gru_all(x, h, h0, cell, above, rule.epsilon, steps=run.steps)
+            return [gru_all(*side[:3], side.cell, above, rule.epsilon, steps=run.steps) for side, above in pairs]
         walk = _STEPWISE[self.operation.split("_")[0]]
-        return walk(x, h, h0, c0, cell, above, rule, run.gate, steps=run.steps)
+        return [walk(*side[:5], above, rule, run.gate, steps=run.steps) for side, above in pairs]
 
-    def _above(self, run: Run, d: int, order: Order) -> tuple[Above, torch.Tensor]:
+    def _above(self, run: Run, d: int, order: Order, *, flipped: bool) -> tuple[Above, torch.Tensor]:
         out = self.outputs[0]
         value = wide(out.value)
         value = value[None] if self.single else value
         size = value.shape[-1] // len(self.cells)
         mine = slice(d * size, (d + 1) * size)
-        h = order.see(value[..., mine])
+        h = order.see(value[..., mine]) if self.read is None else self.read[d][1]
         at = order.last(h.shape[1], h.device)
         parts: list[torch.Tensor | None] = []
         for name in ("c", "r"):
             arrived = getattr(out, name)
             part = None
             if arrived is not None:
-                part = order.see((arrived[None] if self.single else arrived)[..., mine]).clone(
-                    memory_format=torch.contiguous_format
-                )
+                part = order.see((arrived[None] if self.single else arrived)[..., mine])
             last = None if self.single else getattr(self.outputs[1], name)
             if last is not None:
-                part = torch.zeros_like(h) if part is None else part
-                part[at, torch.arange(h.shape[1], device=h.device)] += last[d]
+                part = torch.zeros_like(h) if part is None else part.clone(memory_format=torch.contiguous_format)
+                place = len(h) - 1 - at if flipped else at
+                part[place, torch.arange(h.shape[1], device=h.device)] += last[d]
             parts.append(part)
         if parts[0] is None and (parts[1] is None or len(self.given) == 3):
             parts[0] = torch.zeros_like(h)
@@ -209,9 +221,15 @@ def recurrent(tape: Tape, names: Names, func: Callable[..., Any], name: str, arg
         given = tuple(parts) if len(parts) > 1 else parts[0]
         tail = [has_biases, 1, 0.0, False, bidirectional]
         weights = [weight for each in mine for weight in each]
-        out, *end = func(x, sizes, given, weights, *tail) if packed else func(x, given, weights, *tail, batch_first)
+        read = None
+        if packed and padded.fast(name, x, mine, has_biases=has_biases):
+            (out, *end), read = padded.run(func, x, sizes, parts, mine, has_biases=has_biases)
+        elif packed:
+            out, *end = func(x, sizes, given, weights, *tail)
+        else:
+            out, *end = func(x, given, weights, *tail, batch_first)
         if any(tape.find(each) is not None for each in (x, *parts)):
-            node = Level(name, place, x, parts, mine, sizes, tape, has_biases=has_biases, batch_first=batch_first)
+            node = Level(name, place, x, parts, mine, sizes, tape, has_biases=has_biases, batch_first=batch_first, read=read)
             tape.record(node, out, *end)
             node.outputs[0].needed = True
             inner = (node.known[0] if level > 0 else None, node.outputs[0] if level < levels - 1 else None)

@@ -65,7 +65,7 @@ class Run:
             if named:
                 self._note(node, out, before)
             for var in node.outputs:
-                var.c = var.r = None
+                var.c = var.r = var.total = None
         self._add_steps()
 
     def _add_steps(self) -> None:

@@ -111,12 +111,21 @@ class Structural(Node):
         if self.constants:
             self._book_constants(run, carries, copying=copying, selecting=selecting)
 
+    @property
+    def quick(self) -> bool:
+        """Whether one input comes first, and nothing is named: what a transpose by hand needs at least."""
+        return len(self.inputs) == 1 and bool(self.args) and self.args[0] is self.inputs[0]
+
     def _quickly(self, run: Run) -> bool:
         """Use the hand-made transpose, where there is one and a single input comes first."""
         back = QUICK.get(self.operation)
-        if back is None or len(self.inputs) != 1 or self.args[0] is not self.inputs[0]:
+        if back is None or not self.quick:
             return False
         (x,), y = self.inputs, self.outputs[0]
+        if y.total is not None:
+            x.add_total(back(run, x, y, self.args[1:], self.kwargs, y.total))
+            if y.c is None and y.r is None:
+                return True
         copying = self.operation in COPIES
         if copying and y.r is not None and self.constants:
             return False
@@ -188,4 +197,12 @@ def structural(func: Callable[..., Any], name: str, tape: Tape, args: Any, kwarg
     if node.inputs and values:
         gate = name in COPIES and all(var.gate for var in node.inputs)
         tape.record(node, *values, gate=gate)
+        if (
+            name == "index_select"
+            and node.quick
+            and len(args) == 3
+            and not kwargs
+            and args[1] % args[0].dim() < args[0].dim() - 1
+        ):
+            tape.summed(result, node.inputs[0])
     return result

@@ -66,7 +66,7 @@ class Samples:
 class Var:
     """A tensor of the forward pass that relevance may come back to."""
 
-    __slots__ = ("_samples", "c", "gate", "ids", "needed", "node", "positions", "r", "shape", "value")
+    __slots__ = ("_samples", "c", "gate", "ids", "needed", "node", "positions", "r", "shape", "summed", "total", "value")
 
     def __init__(self, value: torch.Tensor, node: Node | None, *, gate: bool = False, samples: Samples | None = None) -> None:
         self.value = value
@@ -76,6 +76,8 @@ class Var:
         self.needed = False  # a node will read the value on the way back, so an in-place write has to keep a copy
         self.c: torch.Tensor | None = None
         self.r: torch.Tensor | None = None
+        self.summed = False  # only the sum of the relevance over the last axis is asked for, and may be given as `total`
+        self.total: torch.Tensor | None = None
         self.ids = False  # made of ids
         self.positions: torch.Tensor | None = None  # of ids only: where in [B·T] each element came from, −1 for nowhere
         self._samples = samples
@@ -83,7 +85,7 @@ class Var:
     @property
     def reached(self) -> bool:
         """Whether any relevance has come back to this tensor."""
-        return self.c is not None or self.r is not None
+        return self.c is not None or self.r is not None or self.total is not None
 
     def samples(self) -> Samples:
         """Return which text each element belongs to."""
@@ -98,6 +100,10 @@ class Var:
             self.c = c if self.c is None else self.c + c
         if r is not None:
             self.r = r if self.r is None else self.r + r
+
+    def add_total(self, total: torch.Tensor) -> None:
+        """Take relevance that comes back, summed over the last axis."""
+        self.total = total if self.total is None else self.total + total
 
     def relevance(self) -> torch.Tensor:
         """Return R = a · c + r, in the shape of the tensor."""
@@ -158,6 +164,10 @@ class Tape:
         """Add `node`, which made `values`."""
         node.outputs = tuple(self.put(Var(value, node, gate=gate)) for value in values)
         self.nodes.append(node)
+
+    def summed(self, value: torch.Tensor, like: Var | None = None) -> None:
+        """Say that of this tensor only the relevance summed over the last axis matters, if that is so of `like`."""
+        self._vars[id(value)].summed = like is None or like.summed
 
     def sharing(self, tensor: torch.Tensor) -> list[Var]:
         """Return the tensors known so far that share memory with `tensor`, newest versions only."""
