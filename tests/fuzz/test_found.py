@@ -37,11 +37,24 @@ def zip_with_a_broken_place() -> bytes:
     return data[data.index(b"PK\x01\x02") :]  # the table of contents points before the beginning of the file
 
 
+def zip_of_a_file_without_a_name(content: bytes = b"good 1 2\n") -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("a"), content)
+    data = bytearray(packed.getvalue())
+    entry = data.index(b"PK\x01\x02")
+    data[entry + 28] = 0  # the length of its name in the table of contents
+    data[entry + 30] = 1  # what was its name is an extra field now
+    return bytes(data)
+
+
 FOUND: dict[str, tuple[str, bytes]] = {
     "a member of a tar without a name": ("loaders", reviews("tar", tar("."))),
     "a class whose name is no Unicode": ("loaders", reviews("tar", tar("\udcff/1.txt", "neg/1.txt"))),
     "UTF-16 without a byte order mark": ("loaders", reviews("jsonl", b"texa", 5)),
     "a table of three thousand columns": ("loaders", reviews("csv", b"x," * 3_000 + b"\nx")),
+    "a zip of vectors without a name": ("vectors", bytes([VECTORS.index("zip")]) + zip_of_a_file_without_a_name()),
+    "a zip of reviews without a name": ("loaders", reviews("zip", zip_of_a_file_without_a_name())),
     "a zip of vectors that points before its beginning": ("vectors", bytes([VECTORS.index("zip")]) + zip_with_a_broken_place()),
 }
 

@@ -116,8 +116,8 @@ def _open_member(stack: contextlib.ExitStack, raw: io.BufferedReader, name: str,
         archive = stack.enter_context(zipfile.ZipFile(raw))
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
         raise EmbeddingError(f"{name} is no whole .zip archive ({error}); fetch it again") from error
-    members = [info.filename for info in archive.infolist() if not info.is_dir()]
-    listed = ", ".join(members[:20]) + (", …" if len(members) > 20 else "") or "none"
+    members = [info.filename for info in archive.infolist() if not info.filename.endswith("/")]
+    listed = ", ".join(each[:100] for each in members[:20]) + (", …" if len(members) > 20 else "") or "none"
     if member is None and len(members) != 1:
         raise EmbeddingError(f"{name} holds {len(members)} files; say which with member=…. They are: {listed}")
     chosen = members[0] if member is None else member

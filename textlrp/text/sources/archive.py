@@ -117,9 +117,10 @@ def _from_zip(path: Path, wanted: Callable[[PurePosixPath], bool]) -> Iterator[M
                     f"the archive {str(path)!r} holds {info.filename!r}, a link or device; refused: get it from its source"
                 )
             name = _safe_name(info.orig_filename, path)
-            if not name.parts and not info.is_dir():
+            is_dir = info.filename.endswith("/")  # info.is_dir() fails where there is no name
+            if not name.parts and not is_dir:
                 raise zipfile.BadZipFile("a member has no name")
-            if info.is_dir() or _junk(name) or not wanted(name):
+            if is_dir or _junk(name) or not wanted(name):
                 continue
             _check_size(f"{info.filename!r} in {str(path)!r}", info.file_size)
             if info.compress_type not in _METHODS:
