@@ -11,6 +11,7 @@ import torch
 import textlrp
 from textlrp.errors import NumericalError
 from textlrp.finite import check_finite
+from textlrp.highlight.flow import Flow, FlowLayer
 
 
 @pytest.fixture
@@ -78,3 +79,22 @@ def test_a_text_is_named_by_its_place_in_the_whole_stream(
     stream = overflowing.explain_stream(["fine"] * 10 + ["huge"], batch_size=2)
     with pytest.raises(NumericalError, match="text 10 "):
         list(stream)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_no_flow_is_drawn_of_numbers_that_are_not_finite(bad: float) -> None:
+    for flow in (
+        lambda: Flow("p", bad, ()),
+        lambda: Flow("p", 1.0, (FlowLayer("lstm", 1.0, bad, 0.0),)),
+        lambda: Flow("p", 1.0, (FlowLayer("lstm", 1.0, 1.0, 0.0, ((0.5, bad),)),)),
+        lambda: Flow("p", 1.0, (), ledger={"words": bad}),
+    ):
+        with pytest.raises(NumericalError, match="no picture"):
+            flow()
+
+
+def test_a_flow_that_overflows_is_an_error(overflowing: textlrp.TextClassifier) -> None:
+    from textlrp.tracing import trace
+
+    with pytest.raises(NumericalError):
+        trace(overflowing, "a huge film")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from markupsafe import escape
 
+from textlrp.errors import NumericalError
 from textlrp.highlight.plain import number, short
 from textlrp.highlight.scale import DARK, LIGHT
 
@@ -39,13 +41,24 @@ class FlowLayer:
 
 @dataclass(frozen=True)
 class Flow:
-    """How the `score` of `target` travelled: its layers from the output to the words, the words, and the ledger."""
+    """How the `score` of `target` travelled: its layers from the output to the words, the words, and the ledger.
+
+    Numbers that are not finite raise NumericalError: there is no picture of them.
+    """
 
     target: str
     score: float
     layers: tuple[FlowLayer, ...]
     words: tuple[str, ...] = ()
     ledger: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        numbers = [self.score, *self.ledger.values()]
+        for each in self.layers:
+            numbers += [each.relevance_in, each.relevance_out, each.absorbed]
+            numbers += [value for steps in (*each.hidden, *each.cell) for value in steps]
+        if not all(map(math.isfinite, numbers)):
+            raise NumericalError("the relevance of text 0 is NaN or infinite in a layer: there is no picture of its flow", [0])
 
 
 def draw(flow: Flow, *, standalone: bool = True) -> str:
