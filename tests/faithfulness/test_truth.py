@@ -126,3 +126,15 @@ def test_the_words_of_a_linear_model_carry_the_score_but_for_the_bias(judged: Ev
     bias = (known.sample.weights @ known.module.head.bias.detach().numpy()) / known.sample.scores
     assert judged.facts["LRP epsilon"]["carried"] == pytest.approx(np.median(1 - bias), rel=1e-2)
     assert judged.facts["LRP epsilon"]["unaccounted"] < 1e-6
+
+
+def test_a_method_that_explained_fewer_texts_is_compared_on_those_alone(known: Any) -> None:
+    how = {"measures": ["deletion", "stability"], "limit_of": {"noisy": 12}}
+    found = faithfulness.evaluate_sample(known.classifier, known.sample, methods=[], own=known.own, **how)
+    most, every = found.groups()
+    assert "noisy" not in most.methods
+    assert (most.settings["texts"], every.settings["texts"]) == (60, 12)
+    assert all(every.interval(name, "aopc").n == 12 for name in every.methods)
+    assert found.difference("true", "noisy", "aopc").mean == pytest.approx(
+        every.interval("true", "aopc").mean - every.interval("noisy", "aopc").mean
+    )

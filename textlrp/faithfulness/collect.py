@@ -133,8 +133,9 @@ class Collector:
         relevance = self.relevance(raw)
         probes = list(self._probes()) if {"sensitivity-n", "infidelity"} & set(measures) else []
         for name, parts in raw.items():
-            values[name], lines[name], facts[name] = {}, {"right": sample.right[:, None].astype(np.float64)}, {}
+            values[name], lines[name], facts[name] = {}, {}, {}
             for places, done in parts:
+                _put(lines[name], places, {"right": sample.right[places, None].astype(np.float64)}, n)
                 for key, each in done.items():
                     if "logits" in each:
                         few = places[: len(each["logits"])]

@@ -32,6 +32,8 @@ class Randomisation:
 class Evaluation:
     """How faithful methods are: `values[method][column]` [n], `curves[method][curve]` [n,P], `facts[method]`, one number each.
 
+    The curve "right" [n,1] says whether the model is right, NaN where the method did not explain the text.
+
     NaN stands where a text was not measured. `agreed` holds the columns about rationales, whose texts are others. `skipped`
     says which methods were left out, and why. Intervals are 95 % percentile bootstrap intervals over texts, and the same
     rounds are used for every method, so that differences are paired.
@@ -132,9 +134,7 @@ class Evaluation:
 
     def _explained(self, method: str) -> np.ndarray:
         """Which texts a method explained, bool [n]."""
-        found = [each[:, 0] for key, each in self.curves[method].items() if key not in ("randomisation", "right")]
-        found += [each for key, each in self.values[method].items() if key.startswith(("sensitivity", "lexicon_sign"))]
-        return np.isfinite(found[0]) if found else np.ones(self.settings["texts"], dtype=bool)
+        return np.isfinite(self.curves[method]["right"][:, 0])
 
     def to_dict(self) -> dict[str, Any]:
         """Give settings, and each method's columns (mean, low, high, n), curves and facts, as plain JSON; NaN is None."""
