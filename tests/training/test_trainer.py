@@ -228,7 +228,16 @@ def test_a_diverging_training_says_so() -> None:
     with torch.no_grad():
         next(module.parameters()).fill_(float("nan"))
     data = Labelled(Encoded.of([[2, 3], [3, 4]]), np.array([0, 1]))
-    with pytest.raises(TrainingError, match="epoch 1: the training diverged; use a lower learning rate"):
+    with pytest.raises(TrainingError, match=r"epoch 1: the training diverged.*; use a lower learning rate"):
+        fit(module, data, data, recipe=Recipe())
+
+
+def test_a_text_whose_numbers_overflow_in_training_is_named() -> None:
+    module = build(make_config("dense", vocabulary_size=5, classes=CLASSES))
+    with torch.no_grad():
+        next(module.parameters())[4] = float("inf")
+    data = Labelled(Encoded.of([[2, 3], [2, 2], [3, 4], [3, 3]]), np.array([0, 1, 0, 1]))
+    with pytest.raises(TrainingError, match=r"diverged \(at text 2 and 0 more of the 4 of this step\)"):
         fit(module, data, data, recipe=Recipe())
 
 

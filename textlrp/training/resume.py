@@ -14,6 +14,7 @@ from torch import Tensor
 
 from textlrp.errors import InputError, TrainingError
 from textlrp.files import atomic_path
+from textlrp.strict_json import parse
 
 __all__ = ["StateFile"]
 
@@ -48,7 +49,7 @@ class StateFile:
         start_anew = f"delete the folder {str(self.folder)!r} to start anew"
         try:
             with safe_open(self.path, framework="pt") as file:
-                record = json.loads((file.metadata() or {}).get("record", "{}"))
+                record = parse((file.metadata() or {}).get("record", "{}"))
                 if not isinstance(record, dict) or record.get("identity") != self.identity:
                     raise TrainingError(
                         f"{str(self.path)!r} is the state of another training (other texts, options or seed): {start_anew}"

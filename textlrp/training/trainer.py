@@ -170,9 +170,11 @@ class _Run:
             loss = functional.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
         value = float(loss.detach())
         if not np.isfinite(value):
+            bad = indices[~torch.isfinite(logits.detach().float()).all(dim=1).cpu().numpy()]
+            where = f" (at text {bad[0]} and {len(bad) - 1:,} more of the {len(indices):,} of this step)" if len(bad) else ""
             raise TrainingError(
-                f"the loss became {value} in epoch {len(self.history) + 1}: the training diverged; use a lower learning rate "
-                f"than {self.recipe.learning_rate:g}"
+                f"the loss became {value} in epoch {len(self.history) + 1}: the training diverged{where}; "
+                f"use a lower learning rate than {self.recipe.learning_rate:g}"
             )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
