@@ -7,7 +7,7 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from fuzz_files import sound_checkpoints
+from fuzz_checkpoint import sound_checkpoints
 from fuzz_records import PIECES, TEXTS, folder
 from hypothesis import strategies as st
 

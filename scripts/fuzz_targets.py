@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fuzz_checkpoint as checkpoints
 import fuzz_files as files
 import fuzz_records as records
 import fuzz_server
@@ -56,9 +57,9 @@ _TABLE = (
     Target(
         "checkpoint",
         "textlrp.load of a checkpoint with one file replaced, then predict and explain",
-        files.checkpoint,
-        files.checkpoint_seeds,
-        files.generated_checkpoints,
+        checkpoints.checkpoint,
+        checkpoints.checkpoint_seeds,
+        checkpoints.generated_checkpoints,
         words=(
             b'"dtype":"F32"',
             b'"shape":[',
