@@ -11,7 +11,6 @@ measure, chunk of texts) is written whole or not at all, so the program may be s
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from study_faithfulness_text import readme_table, report
 from textlrp.classifier import TextClassifier, load
 from textlrp.encoding import read
 from textlrp.faithfulness import Evaluation, Sample, draw, evaluate_sample, known_methods, make_sample
+from textlrp.faithfulness.state import weights_digest
 from textlrp.files import write_json, write_text
 from textlrp.progress import shown
 from textlrp.text.sources import load_reviews
@@ -30,14 +30,19 @@ ROOT = Path(__file__).resolve().parents[1]
 MODELS = ("imdb-dense", "imdb-lstm", "imdb-gru", "imdb-cnn")
 LEXICON = ROOT / "scripts" / "sentiment_lexicon.csv"
 SEED = 0
-VALIDATION = {"limit": 150, "methods": ["gates"], "measures": ["deletion"], "seeds": 1}
+VALIDATION: dict[str, Any] = {"limit": 80, "methods": ["gates"], "measures": ["deletion"], "seeds": 1}
+PRESETS = ["zero", "alpha-beta", "z-plus", "epsilon-gamma", "epsilon-flat", "epsilon-w-square"]  # beside epsilon and gamma
 GATED = ["epsilon:prop", "epsilon:abs", "epsilon:half", "epsilon:zero"]
 TEST: dict[str, Any] = {
     "limit": 2000,
     "methods": ["lrp", *GATED, "baselines"],
     "measures": ["deletion", "zero vector", "sensitivity-n", "infidelity", "stability", "randomisation", "lexicon", "cost"],
-    "limits": {"probes": 300, "zero vector": 500, "stability": 40, "randomisation": 40, "costly": 60, "tokens": 400},
-    "limit_of": {**{f"LRP {each}": 300 for each in GATED}, "random 1": 300, "random 2": 300},
+    "limits": {"probes": 200, "zero vector": 300, "stability": 16, "randomisation": 16, "costly": 40, "tokens": 300},
+    "limit_of": {
+        **{f"LRP {each}": 300 for each in PRESETS},
+        **{f"LRP {each}": 150 for each in GATED},
+        **{"random 1": 300, "random 2": 300},
+    },
     "options": {"LIME": {"samples": 500}, "SHAP": {"rounds": 1}},
     "seeds": 3,
 }
@@ -45,8 +50,7 @@ TEST: dict[str, Any] = {
 
 def drawn(classifier: TextClassifier, name: str, data: str, limit: int, state: Path) -> Sample:
     """Draw the sample once; afterwards its rows are kept, so that resuming costs one prediction of each text."""
-    weights = hashlib.sha256(b"".join(each.detach().numpy().tobytes() for each in classifier.module.parameters())).hexdigest()
-    kept = state / f"sample-{name}-{data.replace(':', '-')}-{limit}-{weights[:12]}.json"
+    kept = state / f"sample-{name}-{data.replace(':', '-')}-{limit}-{weights_digest(classifier.module)}.json"
     reviews = load_reviews(data)
     if kept.exists():
         numbers = np.array(json.loads(kept.read_text())["rows"])

@@ -68,7 +68,8 @@ def _head(test: Mapping[str, Evaluation], texts: int) -> str:
         "it texts spread evenly over five strata of length; a fifth of them is misclassified, as far as the pool goes, so that "
         "both halves of the protocol have enough texts. Columns that mix right and wrong texts mix them in that proportion. "
         + "; ".join(
-            f"{name}: {min(texts, found.settings['texts']):,} reviews, {found.settings['mean_tokens']:.0f} tokens on average"
+            f"{name}: {min(texts, found.settings['texts']):,} reviews, {found.settings['mean_tokens']:.0f} tokens on average, "
+            f"weights `{found.settings['weights']}`"
             for name, found in test.items()
         )
         + ".",
@@ -200,11 +201,13 @@ def _model(name: str, found: Evaluation) -> str:
     groups = found.groups()
     for level, group in enumerate(groups):
         names = group.methods
-        if level and level < len(groups) - 1:  # the gate rules, beside the LRP presets
-            names = [each for each in names if each.startswith("LRP epsilon") or each in ("gradient × input", "random")]
+        if any(each in names for each in COSTLY[2:]):
+            what = "All methods"
+        elif any(":" in each for each in names):
+            names = [each for each in names if each.split(":")[0] == DEFAULT or each in ("gradient × input", "random")]
             what = "The gate rules"
         else:
-            what = "All methods" if level else "Rules and gradients"
+            what = "All presets and gradients" if level else "The main methods"
         part = group.paired(names)
         others = [each for each in part.columns if each not in MAIN]
         lines += [f"### {what}: {part.caption()}", markdown(part, columns=MAIN, facts=True).strip()]

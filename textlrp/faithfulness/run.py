@@ -19,7 +19,7 @@ from textlrp.faithfulness.measures import MEASURES, Subject, check_measures
 from textlrp.faithfulness.methods import CONTROL, COSTLY, select
 from textlrp.faithfulness.record import Evaluation, pooled
 from textlrp.faithfulness.sample import Sample, draw
-from textlrp.faithfulness.state import State, fingerprint
+from textlrp.faithfulness.state import State, fingerprint, weights_digest
 
 if TYPE_CHECKING:
     from textlrp.classifier import TextClassifier
@@ -129,6 +129,7 @@ def evaluate_sample(
         agreed = {}
     settings |= {
         "model": classifier.name_ if hasattr(classifier, "name_") else "",
+        "weights": weights_digest(module),
         "texts": len(sample),
         "right": int(sample.right.sum()),
         "mean_tokens": float(sample.lengths.mean()),

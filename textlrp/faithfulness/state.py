@@ -17,7 +17,7 @@ from torch import nn
 from textlrp.faithfulness.sample import Sample
 from textlrp.files import atomic_path
 
-__all__ = ["State", "fingerprint"]
+__all__ = ["State", "fingerprint", "weights_digest"]
 
 VERSION = 1  # raised when stored results would mean something else
 Arrays = dict[str, np.ndarray]
@@ -25,14 +25,20 @@ Arrays = dict[str, np.ndarray]
 
 def fingerprint(module: nn.Module, sample: Sample, settings: Mapping[str, Any]) -> str:
     """Return 16 hexadecimal digits that change with the network's weights, the texts, their labels and the settings."""
-    digest = hashlib.sha256(json.dumps([VERSION, settings], sort_keys=True).encode())
-    for name, weight in sorted(module.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    digest = hashlib.sha256(json.dumps([VERSION, settings, weights_digest(module)], sort_keys=True).encode())
     for reading in sample.readings:
         digest.update(reading.ids.tobytes() + b"|")
     digest.update(sample.labels.tobytes() + sample.weights.tobytes())
     return digest.hexdigest()[:16]
+
+
+def weights_digest(module: nn.Module) -> str:
+    """Return 12 hexadecimal digits that change with the network's weights, to tell which model was measured."""
+    digest = hashlib.sha256()
+    for name, weight in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:12]
 
 
 class State:
