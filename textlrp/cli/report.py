@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from textlrp.cli.common import data_options, epilog, model_option, open_model, read_reviews, rule_options, say
+from textlrp.cli.common import (
+    epilog,
+    explained_corpus,
+    explained_option,
+    model_option,
+    open_model,
+    read_reviews,
+    rule_options,
+    say,
+)
+
+if TYPE_CHECKING:
+    from textlrp.classifier import TextClassifier
+    from textlrp.explanation import Explanation
 
 __all__ = ["report", "training_option"]
 
@@ -25,10 +40,11 @@ def training_option(command: Any) -> Any:
         "textlrp report --model imdb-dense --data bundled --out report.html",
         "textlrp report --model imdb-lstm --data imdb:test --training imdb:train --out report.html",
         "textlrp report --model mine --data mine.csv:test --out report.html --no-audit",
+        "textlrp report --explained explained --out report.html   # what `textlrp explain-corpus` wrote",
     )
 )
 @model_option
-@data_options
+@explained_option
 @training_option
 @click.option(
     "--out", default="report.html", show_default=True, metavar="F", help="The page; its examples go to a folder beside it."
@@ -40,7 +56,8 @@ def training_option(command: Any) -> Any:
 @rule_options
 def report(
     model: str,
-    data: str,
+    data: str | None,
+    explained: Path | None,
     training: str | None,
     out: str,
     top: int,
@@ -60,20 +77,28 @@ def report(
     from textlrp.report.write import report as write_report
 
     with shown():
-        classifier = open_model(model)
-        classes = [str(name) for name in classifier.classes_]
-        reviews = read_reviews(data, classes=classes, **options)
+        if explained is not None:
+            source = _explained(explained)
+        elif data is None:
+            raise click.UsageError("give the texts with --data, or with --explained what `textlrp explain-corpus` wrote")
+        else:
+            classifier = open_model(model)
+            reviews = read_reviews(data, classes=[str(name) for name in classifier.classes_], **options)
+            how = f"--model {model} --data {data}"
+            source = _Source(classifier, reviews["text"], reviews["label"][:], data, rule, gates, how, None)
+        classes = [str(name) for name in source.classifier.classes_]
         seen = None if training is None else read_reviews(training, classes=classes, **options)
-        command = f"textlrp report --model {model} --data {data}" + (f" --training {training}" if training else "")
+        command = f"textlrp report {source.how}" + (f" --training {training}" if training else "")
         written = write_report(
-            classifier,
-            reviews["text"],
-            reviews["label"][:],
+            source.classifier,
+            source.texts,
+            source.labels,
             out,
-            data=data,
+            data=source.data,
             training=None if seen is None else (seen["text"], seen["label"][:]),
-            rule=rule,
-            gates=gates,
+            rule=source.rule,
+            gates=source.gates,
+            explained=source.explained,
             k=top,
             min_texts=min_texts,
             audited=audit,
@@ -83,3 +108,44 @@ def report(
     say(f"written: {written.path}" + (f" and {written.folder}/" if written.folder else ""))
     for finding in written.audit.alarms if written.audit else ():
         say(f"alarm: {finding.word!r} speaks for {finding.speaks_for}: {finding.evidence}")
+
+
+class _Source(NamedTuple):
+    """What is reported on; `explained` holds the Explanations of the texts where they were made before."""
+
+    classifier: TextClassifier
+    texts: Any
+    labels: Any
+    data: str
+    rule: str
+    gates: str
+    how: str
+    explained: Iterator[Explanation] | None
+
+
+def _explained(folder: Path) -> _Source:
+    """The labelled texts of an explained corpus, with the model that explained them."""
+    from textlrp.corpus.settings import fingerprint
+    from textlrp.errors import InputError
+
+    corpus = explained_corpus(folder, ("model", "data", "rule", "gates", "data_dir", "text_column", "label_column", "encoding"))
+    model = corpus.manifest["model"]
+    classifier = open_model(model["name"])
+    if fingerprint(classifier) != model["sha256"]:
+        raise InputError(f"the model {model['name']!r} is not the one that explained {str(folder)!r}; bring that one back")
+    right = "margin" if len(corpus.classes) == 2 else "predicted"
+    if corpus.target != right:
+        raise InputError(f"a report needs a corpus that was explained with --target {right}, not {corpus.target!r}")
+    texts: Any = corpus.texts()
+    labels = [corpus.classes.index(name) if name in corpus.classes else -1 for name in corpus.labels()]
+    keep = [number >= 0 for number in labels]
+    if not any(keep):
+        raise InputError(f"the texts of {str(folder)!r} have no labels; a report compares predictions with labels")
+    if not all(keep):
+        say(f"{keep.count(False):,} texts have no label of the model's classes; they are left out")
+        texts = [text for text, kept in zip(texts, keep, strict=True) if kept]
+    settings, data = corpus.manifest["settings"], str(corpus.manifest["source"]["data"])
+    explained = (e for e, kept in zip(corpus, keep, strict=True) if kept)
+    numbers = [number for number in labels if number >= 0]
+    how = f"--explained {folder}"
+    return _Source(classifier, texts, numbers, data, settings["rule"], settings["gates"], how, explained)

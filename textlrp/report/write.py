@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from textlrp.audit.record import Audit
     from textlrp.classifier import TextClassifier
     from textlrp.explaining import Rule
+    from textlrp.explanation import Explanation
 
 __all__ = ["Report", "report"]
 
@@ -51,6 +52,7 @@ def report(
     min_texts: int | None = None,
     audited: bool = True,
     examples: int = 100,
+    explained: Iterable[Explanation] | None = None,
     command: str = "",
     seed: int = 0,
 ) -> Report:
@@ -58,13 +60,22 @@ def report(
 
     Pages of up to `examples` errors, most confident first, and of as many texts it got right (40 at most) lie in the folder
     OUT-examples beside it and are linked; with `examples` 0 there are none. `audited=False` leaves out the audit. All texts are
-    explained once, as a stream. Raises InputError where labels do not fit, OSError where `out` cannot be written.
+    explained once, as a stream; or they were before, then `explained` gives their Explanations in order. Raises InputError
+    where labels do not fit, OSError where `out` cannot be written.
     """
     path = Path(out)
     if not path.name or path.is_dir() or not path.parent.is_dir():
         raise InputError(f"cannot write the report {str(out)!r}: name a file in a folder that exists, such as report.html")
     found = gather(
-        classifier, texts, labels, rule=rule, gates=gates, most_wrong=max(examples, 3), most_right=min(examples, 40), seed=seed
+        classifier,
+        texts,
+        labels,
+        rule=rule,
+        gates=gates,
+        explained=explained,
+        most_wrong=max(examples, 3),
+        most_right=min(examples, 40),
+        seed=seed,
     )
     metrics = measure(found.probabilities.astype(float), found.labels, classes=found.classes)
     audit = None
