@@ -56,6 +56,25 @@ def whole(few: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.fixture(scope="session")
+def tiny(few: list[str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A checkpoint that is loaded in no time."""
+    folder = tmp_path_factory.mktemp("tiny") / "model"
+    labels = list(textlrp.load_reviews("bundled")["label"])[: len(few)]
+    textlrp.TextClassifier("dense", epochs=1).fit(few, labels).save(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def whole_tiny(few: list[str], tiny: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The undisturbed run over `few` with the tiny model, in shards of 10 rows."""
+    out = tmp_path_factory.mktemp("whole-tiny")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corpus_run, "_engine", engine)
+        corpus_run.explain_corpus(tiny, few, out, shard_size=10)
+    return out
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """All files of a run."""
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}

@@ -11,8 +11,10 @@ from click.testing import CliRunner
 
 import textlrp
 from textlrp.cli import _textlrp
+from textlrp.cli.report import report
 from textlrp.corpus import explain_corpus
 
+LITTLE = ["--no-audit", *(["--compare", "0"] if any(each.name == "compare" for each in report.params) else [])]
 pytestmark = pytest.mark.usefixtures("here")
 
 
@@ -51,7 +53,7 @@ def test_rank_of_shards_is_rank_of_texts(more: tuple[str, ...], explained: Path,
 
 
 def test_report_of_shards_is_report_of_texts(explained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = ("--out", str(tmp_path / "report.html"), "--no-audit", "--compare", "0")
+    options = ("--out", str(tmp_path / "report.html"), *LITTLE)
     call("report", "--model", "imdb-dense", "--data", "bundled", *options)
     direct = (tmp_path / "report.html").read_text()
     monkeypatch.setattr(textlrp.TextClassifier, "explain_stream", forbidden)
@@ -91,7 +93,7 @@ def test_texts_without_labels_are_left_out_of_a_report(tmp_path: Path) -> None:
     explain_corpus("imdb-dense", rows, tmp_path / "out")
     found = CliRunner().invoke(
         _textlrp,
-        ["report", "--explained", str(tmp_path / "out"), "--out", str(tmp_path / "r.html"), "--no-audit", "--compare", "0"],
+        ["report", "--explained", str(tmp_path / "out"), "--out", str(tmp_path / "r.html"), *LITTLE],
         catch_exceptions=False,
     )
     assert "3 texts have no label of the model's classes" in found.output

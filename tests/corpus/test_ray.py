@@ -36,23 +36,23 @@ def killer():
 
 if kill:
     threading.Thread(target=killer, daemon=True).start()
-done = explain_corpus("imdb-dense", few, out, shard_size=10, workers=2, engine="ray")
+done = explain_corpus(sys.argv[4], few, out, shard_size=10, workers=2, engine="ray")
 print(json.dumps({"texts": done.texts, "killed": len(killed), "usage": os.environ["RAY_USAGE_STATS_ENABLED"]}))
 """
 
 
-def run(few: list[str], tmp_path: Path, kill: str) -> dict[str, object]:
+def run(model: str, few: list[str], tmp_path: Path, kill: str) -> dict[str, object]:
     (tmp_path / "few.json").write_text(json.dumps(few))
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", RUN, str(tmp_path / "few.json"), str(tmp_path / "out"), kill]
+    command = [sys.executable, "-c", RUN, str(tmp_path / "few.json"), str(tmp_path / "out"), kill, model]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def test_ray_writes_the_bytes_of_this_process_though_a_worker_is_killed(
-    few: list[str], whole: Path, tmp_path: Path, contents: Callable[[Path], dict[str, bytes]]
+    few: list[str], tiny: str, whole_tiny: Path, tmp_path: Path, contents: Callable[[Path], dict[str, bytes]]
 ) -> None:
-    found = run(few, tmp_path, "kill")
+    found = run(tiny, few, tmp_path, "kill")
     assert found == {"texts": 60, "killed": 1, "usage": "0"}
-    assert contents(tmp_path / "out") == contents(whole)
+    assert contents(tmp_path / "out") == contents(whole_tiny)

@@ -32,21 +32,23 @@ def script() -> ModuleType:
     return module
 
 
-def command(out: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "textlrp", "explain-corpus", "--model", "imdb-dense", "--out", str(out), *more]
+def command(model: str, out: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "textlrp", "explain-corpus", "--model", model, "--out", str(out), *more]
 
 
 def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
-def test_two_workers_write_the_bytes_of_this_process(few: list[str], whole: Path, tmp_path: Path, contents: Contents) -> None:
-    explain_corpus("imdb-dense", few, tmp_path, shard_size=10, workers=2)
-    assert contents(tmp_path) == contents(whole)
+def test_two_workers_write_the_bytes_of_this_process(
+    few: list[str], tiny: str, whole_tiny: Path, tmp_path: Path, contents: Contents
+) -> None:
+    explain_corpus(tiny, few, tmp_path, shard_size=10, workers=2)
+    assert contents(tmp_path) == contents(whole_tiny)
 
 
 def test_a_worker_that_dies_is_replaced_and_its_shard_done_again(
-    few: list[str], whole: Path, tmp_path: Path, contents: Contents, script: ModuleType
+    few: list[str], tiny: str, whole_tiny: Path, tmp_path: Path, contents: Contents, script: ModuleType
 ) -> None:
     killed = []
 
@@ -59,28 +61,30 @@ def test_a_worker_that_dies_is_replaced_and_its_shard_done_again(
                 killed.append(workers[0])
             yield text
 
-    explain_corpus("imdb-dense", texts(), tmp_path, shard_size=10, workers=1)
+    explain_corpus(tiny, texts(), tmp_path, shard_size=10, workers=1)
     assert len(killed) == 2
-    assert contents(tmp_path) == contents(whole)
+    assert contents(tmp_path) == contents(whole_tiny)
 
 
 def test_a_shard_that_kills_every_worker_ends_the_run_with_a_message(
-    few: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few: list[str], tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text("import os; os._exit(7)")
     monkeypatch.setattr(pool, "_environment", lambda: {**os.environ, "PYTHONPATH": str(tmp_path)})
     with pytest.raises(CorpusError, match=r"rows 0 to 9: the worker process died 3 times \(exit status 7"):
-        explain_corpus("imdb-dense", few, tmp_path / "out", shard_size=10, workers=1)
+        explain_corpus(tiny, few, tmp_path / "out", shard_size=10, workers=1)
 
 
-def test_what_a_worker_cannot_do_is_told(few: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_worker_cannot_do_is_told(few: list[str], tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "fingerprint", lambda classifier: "1" * 64)
-    with pytest.raises(CorpusError, match=r"a worker cannot start: the model 'imdb-dense' has changed since the run began"):
-        explain_corpus("imdb-dense", few, tmp_path / "out", workers=1)
+    with pytest.raises(CorpusError, match=r"a worker cannot start: the model .* has changed since the run began"):
+        explain_corpus(tiny, few, tmp_path / "out", workers=1)
 
 
-def test_killed_at_random_moments_it_ends_with_the_bytes_of_an_undisturbed_run(script: ModuleType, tmp_path: Path) -> None:
-    found = script.prove(tmp_path, kills=3, seed=0, model="imdb-dense", data="bundled", shard_size=16, workers=1)
+def test_killed_at_random_moments_it_ends_with_the_bytes_of_an_undisturbed_run(
+    script: ModuleType, tiny: str, tmp_path: Path
+) -> None:
+    found = script.prove(tmp_path, kills=3, seed=0, model=tiny, data="bundled", shard_size=16, workers=1)
     assert found["kills"] == 3
     assert found["finished"] >= 1
     assert found["identical"] == found["finished"]
@@ -88,11 +92,11 @@ def test_killed_at_random_moments_it_ends_with_the_bytes_of_an_undisturbed_run(s
 
 
 def test_a_disk_without_room_is_told_and_the_run_goes_on_later(
-    few: list[str], whole: Path, tmp_path: Path, contents: Contents
+    few: list[str], tiny: str, whole_tiny: Path, tmp_path: Path, contents: Contents
 ) -> None:
     source = tmp_path / "few.jsonl"
     source.write_text("".join(json.dumps({"text": text}) + "\n" for text in few))
-    start = [*command(tmp_path / "out", "--data", str(source)), "--shard-size", "10", "--workers", "1"]
+    start = [*command(tiny, tmp_path / "out", "--data", str(source)), "--shard-size", "10", "--workers", "1"]
 
     def no_room() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, 9_000))  # files may not grow beyond it, as on a full disk
@@ -104,15 +108,17 @@ def test_a_disk_without_room_is_told_and_the_run_goes_on_later(
     assert not list((tmp_path / "out").glob(".*.part"))
     subprocess.run(start, env=environment(), check=True, capture_output=True)
     parts = {name: data for name, data in contents(tmp_path / "out").items() if name.endswith(".parquet")}
-    assert parts == {name: data for name, data in contents(whole).items() if name.endswith(".parquet")}
+    assert parts == {name: data for name, data in contents(whole_tiny).items() if name.endswith(".parquet")}
 
 
-def test_standard_input_streams_and_resumes(few: list[str], whole: Path, tmp_path: Path, contents: Contents) -> None:
+def test_standard_input_streams_and_resumes(
+    few: list[str], tiny: str, whole_tiny: Path, tmp_path: Path, contents: Contents
+) -> None:
     lines = "".join(json.dumps({"text": text}) + "\n" for text in few).encode()
-    start = [*command(tmp_path, "--data", "-"), "--shard-size", "10", "--workers", "1"]
+    start = [*command(tiny, tmp_path, "--data", "-"), "--shard-size", "10", "--workers", "1"]
     broken = subprocess.run(start, input=lines[:-10] + b"\n", env=environment(), capture_output=True, text=False)
     assert broken.returncode == 0
     assert b"rejected: 1 of 60 rows" in broken.stderr
     kept = [json.loads(line) for line in contents(tmp_path)["rejects.jsonl"].splitlines()]
     assert [each["row"] for each in kept] == [59]
-    assert contents(tmp_path)["part-0000003.parquet"] == contents(whole)["part-0000003.parquet"]
+    assert contents(tmp_path)["part-0000003.parquet"] == contents(whole_tiny)["part-0000003.parquet"]

@@ -19,6 +19,7 @@ __all__ = ["JOURNAL", "Journal", "finished", "locked"]
 
 JOURNAL = "journal.jsonl"
 LOCK = ".lock"
+_RECORD = {"rows": list, "rejects": list, "texts": int, "tokens": int, "predicted": dict, "input": str}
 
 
 @contextlib.contextmanager
@@ -116,7 +117,8 @@ class Journal:
         """Whether the shard of a record is there as it was written."""
         try:
             data = (self.out / Path(record["file"]).name).read_bytes()
-            return len(data) == record["bytes"] and hashlib.sha256(data).hexdigest() == record["sha256"]
+            whole = all(isinstance(record[name], kind) for name, kind in _RECORD.items())
+            return whole and len(data) == record["bytes"] and hashlib.sha256(data).hexdigest() == record["sha256"]
         except (OSError, KeyError, TypeError):
             return False
 

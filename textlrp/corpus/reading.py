@@ -55,13 +55,20 @@ class Corpus:
         return self._count
 
     def __iter__(self) -> Iterator[Explanation]:
+        import pyarrow
+
         made = {
             "model": self.manifest["model"]["name"],
             "rule": self.manifest["shape"]["rule"],
             "gates": self.manifest["settings"]["gates"],
         }
-        for table in self.tables():
-            yield from _explanations(table, made)
+        for number, table in enumerate(self.tables()):
+            try:
+                yield from _explanations(table, made)
+            except (KeyError, TypeError, AttributeError, IndexError, pyarrow.ArrowException) as error:
+                raise CorpusError(
+                    f"shard {number} of {str(self.folder)!r} lacks a column, or one is of another kind"
+                ) from error
 
     def tables(self, columns: list[str] | None = None) -> Iterator[pyarrow.Table]:
         """Yield the shards as Arrow tables, each compared with its sha256 first."""

@@ -149,6 +149,7 @@ def _run(
                 if strict and record["rejects"]:
                     raise _refused(record["rejects"][0])
                 advance(record["rows"][1] - record["rows"][0], None if total else source.estimate())
+            advance(0, source.rows)
     except KeyboardInterrupt as stop:
         raise CorpusInterrupted(
             f"stopped; {len(journal.shards):,} finished shards are kept in {str(journal.out)!r}: "

@@ -19,6 +19,7 @@ from textlrp.corpus.lines import json_rows, line_rows, numbered
 from textlrp.corpus.rows import Row
 from textlrp.corpus.stored import dataset_rows, file_rows, parquet_rows, python_rows
 from textlrp.errors import DataError
+from textlrp.files import exists, expanded
 from textlrp.text.sources import load_reviews
 from textlrp.text.sources.decode import check_codec
 from textlrp.text.sources.find import NAMES, _tables_in, split_spec
@@ -68,9 +69,9 @@ def open_stream(
     if spec == "-":
         return Stream("-", _standard_input(options, longest))
     name, split = split_spec(spec)
-    path = Path(name).expanduser()
+    path = expanded(name)
     streamed = None
-    if name not in NAMES and path.exists() and not is_imdb(path):
+    if name not in NAMES and exists(path) and not is_imdb(path):
         streamed = _from_path(spec, path, split, options, longest)
     if streamed is not None:
         return streamed
