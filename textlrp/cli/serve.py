@@ -85,7 +85,7 @@ def serve(
     )
     listening = bind(settings)
     try:
-        app = create_app(settings)
+        app = create_app(settings, alone=True)
         if log:
             _log()
         if not is_loopback(host):

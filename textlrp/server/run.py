@@ -69,7 +69,7 @@ def serve(settings: Settings, listening: socket.socket, *, ready: Callable[[], A
             ready()
 
     config = uvicorn.Config(
-        app if app is not None else create_app(settings),
+        app if app is not None else create_app(settings, alone=True),
         log_config=None,
         access_log=False,  # it would log what people put into queries; `Guards` logs the path alone
         server_header=False,
