@@ -158,6 +158,21 @@ def test_parquet_with_texts_that_are_none_and_class_names_beside_numbers(tmp_pat
     assert rows(path) == [Row("x", "fine", "good"), Row("y", None, "bad")]
 
 
+def test_a_text_that_comes_many_times_in_a_parquet_file_takes_memory_once(tmp_path: Path) -> None:
+    """A file of kilobytes can stand for gigabytes: here 4 GB."""
+    texts = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 4_000, pyarrow.int32()), pyarrow.array(["x" * 2**20]))
+    parquet.write_table(pyarrow.table({"text": texts}), tmp_path / "a.parquet", store_schema=False)
+    read = [row.text for row in rows(tmp_path / "a.parquet")]
+    assert len(read) == 4_000
+    assert len(set(map(id, read))) < 10
+
+
+def test_a_parquet_column_of_lists_holds_no_texts(tmp_path: Path) -> None:
+    parquet.write_table(pyarrow.table({"text": [["a"], ["b"]]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="not one text a row"):
+        rows(tmp_path / "a.parquet")
+
+
 def stdin(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
 

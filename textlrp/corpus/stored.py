@@ -11,6 +11,7 @@ from textlrp.corpus.rows import Row
 from textlrp.errors import DataError, InputError
 from textlrp.text.sources.columns import find_columns
 from textlrp.text.sources.labels import label_name
+from textlrp.text.sources.parquet import text_columns
 from textlrp.text.sources.tables import Options
 
 __all__ = ["dataset_rows", "file_rows", "parquet_rows", "python_rows"]
@@ -31,8 +32,12 @@ def parquet_rows(path: Path, options: Options) -> Iterator[Row]:
                 schema.names, where, text_column=options.text_column, label_column=options.label_column, labelled=False
             )
             names = _class_names(schema.metadata, columns.label)
+        wanted = [name for name in columns if name]
+        if pyarrow.types.is_nested(schema.field(columns.text).type):
+            raise DataError(f"{where}: the column {columns.text!r} holds {schema.field(columns.text).type}, not one text a row")
+        with parquet.ParquetFile(path, read_dictionary=text_columns(schema, wanted)) as file:
             count = 0
-            for batch in file.iter_batches(STEP, columns=[name for name in columns if name]):
+            for batch in file.iter_batches(STEP, columns=wanted):
                 texts, labels, ids = (_values(batch, name) for name in columns)
                 for text, label, identity in zip(texts, labels, ids, strict=True):
                     count += 1
@@ -51,10 +56,13 @@ def _values(batch: Any, name: str | None) -> list[Any]:
     if name is None:
         return [None] * batch.num_rows
     column = batch.column(name)
+    places = column.indices.to_pylist() if hasattr(column, "indices") else None  # a dictionary: equal texts are one object
+    values = column if places is None else column.dictionary
     try:
-        return list(column.to_pylist())
+        found = list(values.to_pylist())
     except UnicodeDecodeError:
-        return [_value(each) for each in column]
+        found = [_value(each) for each in values]
+    return found if places is None else [None if place is None else found[place] for place in places]
 
 
 def _value(scalar: Any) -> Any:

@@ -13,10 +13,10 @@ from textlrp.text.sources.bounded import most_unpacked, too_large
 from textlrp.text.sources.columns import Columns
 
 if TYPE_CHECKING:
-    from pyarrow import Array
+    from pyarrow import Array, Schema
     from pyarrow.parquet import ParquetFile
 
-__all__ = ["read_parquet"]
+__all__ = ["read_parquet", "text_columns"]
 
 _BATCH = 20_000  # rows
 
@@ -43,8 +43,7 @@ def read_parquet(path: Path, choose: Callable[[Sequence[str]], Columns]) -> Iter
             most = most_unpacked(path, largest=None)
             if _unpacked(file, wanted) > most:
                 raise too_large(path, most)
-        strings = [name for name in wanted if _is_text(schema.field(name).type)]
-        with parquet.ParquetFile(path, read_dictionary=strings) as file:
+        with parquet.ParquetFile(path, read_dictionary=text_columns(schema, wanted)) as file:
             taken = 0
             for batch in track(file.iter_batches(_BATCH, columns=wanted), f"reading {path.name}"):
                 taken += sum(_bytes(batch.column(name)) for name in wanted)
@@ -62,6 +61,11 @@ def read_parquet(path: Path, choose: Callable[[Sequence[str]], Columns]) -> Iter
         if getattr(error, "errno", None):
             raise
         raise DataError(f"{str(path)!r} is broken or not Parquet ({error}); write it again") from error
+
+
+def text_columns(schema: Schema, names: Sequence[str]) -> list[str]:
+    """Return those of the columns that hold texts: read as dictionaries, a text that comes a million times is there once."""
+    return [name for name in names if _is_text(schema.field(name).type)]
 
 
 def _is_text(kind: Any) -> bool:
