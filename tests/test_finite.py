@@ -98,3 +98,23 @@ def test_a_flow_that_overflows_is_an_error(overflowing: textlrp.TextClassifier) 
 
     with pytest.raises(NumericalError):
         trace(overflowing, "a huge film")
+
+
+def test_a_server_says_which_text_overflows(overflowing: textlrp.TextClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("fastapi")
+    from textlrp.server import answers
+    from textlrp.server.problems import Problem
+    from textlrp.server.schemas import ExplainRequest, PredictRequest
+    from textlrp.server.settings import Settings
+    from textlrp.server.shelf import Shelf
+
+    shelf = Shelf(["imdb-dense"])
+    monkeypatch.setattr(shelf, "get", lambda name: overflowing)
+    for ask, request in (
+        (answers.predict, PredictRequest(texts=["fine", "a huge film"])),
+        (answers.explain, ExplainRequest(text="a huge film")),
+    ):
+        with pytest.raises(Problem) as found:
+            ask(shelf, Settings(), request)
+        assert found.value.status == 422
+        assert "not finite numbers" in found.value.detail

@@ -55,7 +55,10 @@ def predict(shelf: Shelf, settings: Settings, request: PredictRequest) -> bytes:
     name = _name(shelf, request.model)
     classifier = _model(shelf, name)
     classes = [str(each) for each in classifier.classes_]
-    rows = classifier.predict_proba(request.texts)
+    try:
+        rows = classifier.predict_proba(request.texts)
+    except TextLRPError as error:  # such as numbers that overflow, with the place of the text
+        raise Problem(422, _sentence(error)) from None
     predictions = [
         {"prediction": classes[int(row.argmax())], "probabilities": dict(zip(classes, row.tolist(), strict=True))}
         for row in rows
