@@ -157,4 +157,4 @@ def test_the_table_counts_what_was_found_and_what_still_fails(tmp_path: Path) ->
     (folder / "state.json").write_text('{"seconds": 60.0, "processor_seconds": 30.0, "executions": 900}')
     fuzz.keep(folder, Finding("vocabulary", "mended at last", b"{}", "trace"))
     fuzz.keep(folder, Finding("vocabulary", "the process died (-6)", b"{}", "trace"))
-    assert "| 1.0 | 0.5 | 900 | 30 | 0 | 2 | 1 |" in fuzz.table(tmp_path)
+    assert "| 1.0 | 0.5 | 900 | 30 | 0 | 2 | 1 |" in fuzz.table([fuzz.figures_of("vocabulary", folder)])
