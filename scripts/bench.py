@@ -1,88 +1,64 @@
-"""What an explanation costs, as a ratio to a prediction of the same texts in the same run.
+"""What an explanation costs, as ratios within one run: medians and quartiles, for sizes that grow.
 
-    python scripts/bench.py [--repeats 9] [--threads 2]
+    python scripts/bench.py                                    # all sections, printed
+    python scripts/bench.py --sections networks texts --quick  # some, small: whether they run, not how fast
+    python scripts/bench.py --write reports/performance.md     # and the numbers beside it as JSON, and the plot
 
-Prints, for each bundled model, the time of `explain_many` over that of `predict_proba` on the bundled reviews (tokenising,
-batching and records included), and of `lrp.attribute` over the network alone on one padded batch of 32 texts of 256 ids:
-median and spread.
+Every function of a comparison runs once a turn; the ratio is taken turn by turn. With --write, sections that are measured
+replace those in the JSON file; the others stay as they were, each with its own machine and date.
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
-import statistics
-import time
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
+from bench_engine import gpu, ledger, memory, networks, rules, shares, sizes
+from bench_report import machine, page, plot, table
+from bench_timing import Row
+from bench_whole import alternatives, one, peers, texts
 
-import textlrp
-from textlrp import lrp
-from textlrp.classifier import bundled_models
+from textlrp.files import write_json, write_text
 
-
-def ratios(one: Callable[[], object], other: Callable[[], object], repeats: int) -> list[float]:
-    """Time `one` and `other` in turn; return one/other of each turn, after a warm-up."""
-    one(), other()
-    found = []
-    for _ in range(repeats):
-        times = []
-        for each in (one, other):
-            began = time.perf_counter()
-            each()
-            times.append(time.perf_counter() - began)
-        found.append(times[0] / times[1])
-    return found
+SECTIONS: dict[str, Callable[..., list[Row]]] = {
+    each.__name__: each for each in (networks, sizes, texts, one, peers, alternatives, rules, ledger, memory, shares, gpu)
+}
 
 
-def shown(values: list[float]) -> str:
-    """Median, smallest and largest."""
-    return f"{statistics.median(values):5.2f}  ({min(values):.2f} to {max(values):.2f})"
-
-
-def network(module: torch.nn.Module, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    """The network alone, without gradients."""
-    with torch.inference_mode():
-        return module(ids, lengths)
-
-
-def measured(name: str, texts: list[str], repeats: int) -> str:
-    """One row of the table."""
-    clf = textlrp.load(name)
-    whole = ratios(lambda: clf.explain_many(texts), lambda: clf.predict_proba(texts), repeats)
-    ids = torch.from_numpy(np.random.default_rng(0).integers(2, len(clf.vocabulary), (32, 256)))
-    lengths = torch.full((32,), 256)
-    composite = lrp.Composite(default=lrp.Epsilon(1e-3))
-    inner = ratios(
-        lambda: lrp.attribute(clf.module, ids, lengths, target=1, composite=composite, layers=False),
-        lambda: network(clf.module, ids, lengths),
-        repeats,
-    )
-    long = " ".join(" ".join(texts).split()[:300])
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        clf.explain(long)
-        times.append(1000 * (time.perf_counter() - began))
-    return f"{name:12} {shown(whole):32} {shown(inner):32} {statistics.median(times):.0f}"
-
-
-def main() -> None:
-    """Measure and print."""
+def main(arguments: Sequence[str] | None = None) -> dict[str, list[Row]]:
+    """Measure, print, and write if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    print(
-        f"Python {platform.python_version()}, torch {torch.__version__}, {options.threads} threads, {options.repeats} repeats"
+    parser.add_argument(
+        "--sections", nargs="+", choices=list(SECTIONS), default=list(SECTIONS), metavar="S", help=", ".join(SECTIONS)
     )
-    print(f"{'model':12} {'explain_many / predict_proba':32} {'attribute / network alone':32} ms to explain 300 words")
-    texts = list(textlrp.load_reviews("bundled")["text"])
-    for name in bundled_models():
-        print(measured(name, texts, options.repeats))
+    parser.add_argument("--repeats", type=int, default=9, help="turns that count")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--quick", action="store_true", help="smallest sizes, two turns: shows that the bench runs")
+    parser.add_argument("--write", type=Path, metavar="F", help="write the report, F.json beside it, and the plot")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    repeats = 2 if options.quick else options.repeats
+    measured: dict[str, list[Row]] = {}
+    kept: dict[str, Any] = {}
+    if options.write is not None and options.write.with_suffix(".json").is_file():
+        kept = json.loads(options.write.with_suffix(".json").read_text("utf-8"))
+    where = machine(options.threads)
+    print(where)
+    for name in options.sections:
+        measured[name] = SECTIONS[name](quick=options.quick, repeats=repeats)
+        print(f"\n## {name}: {SECTIONS[name].__doc__}\n\n{table(measured[name])}", flush=True)
+        kept[name] = {"machine": where, "repeats": repeats, "rows": [each.to_dict() for each in measured[name]]}
+    if options.write is not None:
+        write_json(options.write.with_suffix(".json"), kept)
+        write_text(
+            options.write, page(kept, {name: each.__doc__ or "" for name, each in SECTIONS.items()}, name=options.write.stem)
+        )
+        plot(kept, options.write)
+    return measured
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -40,7 +41,7 @@ def follow_ids(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwa
     for leaf, positions in zip(leaves, moved, strict=True):
         known = tape.find(leaf)
         if known is None:
-            var = Var(leaf, None, samples=_texts(tracked[0], positions, leaf, watch))
+            var = Var(leaf, None, samples=partial(_texts, tracked[0], positions, leaf, watch.steps))
             var.ids, var.positions = True, positions
             tape.put(var)
     return result
@@ -71,9 +72,10 @@ def _positions(
     return [first if same and first is not None and leaf.shape == first.shape else None for leaf in leaves]
 
 
-def _texts(source: Var, positions: torch.Tensor | None, leaf: torch.Tensor, watch: Any) -> Samples:
+def _texts(source: Var, positions: torch.Tensor | None, leaf: torch.Tensor, steps: int) -> Samples:
+    if positions is not None and positions is source.positions:
+        return source.samples()
     if positions is not None:
-        steps = watch.steps
         return Samples.compress(torch.where(positions < 0, torch.nan, (positions // max(steps, 1)).double()))
     own = source.samples()
     if own.dim is not None and leaf.dim() > own.dim and leaf.shape[own.dim] == source.shape[own.dim]:

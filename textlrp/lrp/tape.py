@@ -7,7 +7,7 @@ the activation; flat, w² and z-box rules, spread biases and gates make it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +68,14 @@ class Var:
 
     __slots__ = ("_samples", "c", "gate", "ids", "needed", "node", "positions", "r", "shape", "summed", "total", "value")
 
-    def __init__(self, value: torch.Tensor, node: Node | None, *, gate: bool = False, samples: Samples | None = None) -> None:
+    def __init__(
+        self,
+        value: torch.Tensor,
+        node: Node | None,
+        *,
+        gate: bool = False,
+        samples: Samples | Callable[[], Samples] | None = None,
+    ) -> None:
         self.value = value
         self.shape = value.shape
         self.node = node
@@ -92,6 +99,8 @@ class Var:
         if self._samples is None:
             assert self.node is not None
             self._samples = self.node.samples(self)
+        elif not isinstance(self._samples, Samples):
+            self._samples = self._samples()
         return self._samples
 
     def add(self, c: torch.Tensor | None = None, r: torch.Tensor | None = None) -> None:

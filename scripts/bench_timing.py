@@ -1,0 +1,99 @@
+"""Timing in turns: every function once a turn, so that what slows the machine down slows all of them; ratios turn by turn."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Row", "Turns", "peak_bytes", "row", "turns"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured number: a ratio (or a time), its quartiles, the time in milliseconds, and the target, if there is one.
+
+    The target is an upper bound, or a lower one if `least`; `size` is what the plot draws the row against.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    milliseconds: float | None = None
+    target: float | None = None
+    least: bool = False
+    unit: str = "×"
+    size: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the median keeps to the target."""
+        if self.target is None:
+            return None
+        return self.value >= self.target if self.least else self.value <= self.target
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Turns:
+    """The times in seconds of each function, turn by turn."""
+
+    seconds: Mapping[str, list[float]]
+
+    def ratio(self, one: str, other: str) -> tuple[float, float, float]:
+        """Return median and quartiles of one / other."""
+        return spread([a / b for a, b in zip(self.seconds[one], self.seconds[other], strict=True)])
+
+    def milliseconds(self, name: str) -> tuple[float, float, float]:
+        """Return median and quartiles of the time."""
+        return spread([1000 * each for each in self.seconds[name]])
+
+
+def spread(values: list[float]) -> tuple[float, float, float]:
+    """Return median, lower and upper quartile."""
+    if len(values) < 2:
+        return values[0], values[0], values[0]
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return middle, low, high
+
+
+def turns(functions: Mapping[str, Callable[[], object]], repeats: int, *, warm: int = 1) -> Turns:
+    """Run every function `repeats` times, in turns, after `warm` turns that do not count."""
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    for turn in range(-warm, repeats):
+        for name, function in functions.items():
+            began = time.perf_counter()
+            function()
+            if turn >= 0:
+                seconds[name].append(time.perf_counter() - began)
+    return Turns(seconds)
+
+
+def row(name: str, found: Turns, one: str, other: str, **options: Any) -> Row:
+    """Return the row of one / other."""
+    value, low, high = found.ratio(one, other)
+    return Row(name, value, low, high, milliseconds=found.milliseconds(one)[0], **options)
+
+
+def peak_bytes(function: Callable[[], object]) -> int | None:
+    """Return how far memory rises above what is held before, while `function` runs; None where Linux does not tell."""
+    status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+    def read(key: str) -> int:
+        line = next(each for each in status.read_text().splitlines() if each.startswith(key))
+        return 1024 * int(line.split()[1])
+
+    try:
+        reset.write_text("5")
+        before = read("VmRSS")
+        function()
+        return read("VmHWM") - before
+    except (OSError, StopIteration):
+        return None
