@@ -25,6 +25,7 @@ from textlrp.models.config import make_config
 from textlrp.text.vocabulary import Vocabulary
 
 WEIGHTS = "model.safetensors"
+REST = ("config.json", "vocabulary.json", "metrics.json", "README.md")
 
 
 def sound(folder: Path) -> dict[str, bytes]:
@@ -91,10 +92,22 @@ def half(name: str) -> Callable[[Path], object]:
     return damage
 
 
-def linked(folder: Path) -> None:
-    (folder / "README.md").unlink()
-    (folder.parent / "secret").write_text("secret")
-    (folder / "README.md").symlink_to(folder.parent / "secret")
+def linked(name: str) -> Callable[[Path], object]:
+    """Put the file elsewhere, and a link to it in its place."""
+
+    def damage(folder: Path) -> None:
+        (folder / name).rename(folder.parent / "elsewhere")
+        (folder / name).symlink_to(folder.parent / "elsewhere")
+
+    return damage
+
+
+def a_folder(name: str) -> Callable[[Path], object]:
+    def damage(folder: Path) -> None:
+        (folder / name).unlink()
+        (folder / name).mkdir()
+
+    return damage
 
 
 def pipe(folder: Path) -> None:
@@ -126,10 +139,7 @@ def duplicated(folder: Path) -> None:
 DEEP = b"[" * 100_000 + b"]" * 100_000
 HUGE = {"dtype": "F32", "shape": [2**40, 2**20], "data_offsets": [0, 2**62]}
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    **{
-        f"no {name}": (gone(name), name.replace(".", r"\."))
-        for name in (WEIGHTS, "config.json", "vocabulary.json", "metrics.json", "README.md")
-    },
+    **{f"no {name}": (gone(name), name.replace(".", r"\.")) for name in (WEIGHTS, *REST)},
     **{f"half of {name}": (half(name), name.replace(".", r"\.")) for name in (WEIGHTS, "config.json", "vocabulary.json")},
     "an empty weights file": (written(WEIGHTS, b""), "truncated"),
     "a pickle for weights": (written(WEIGHTS, b"\x80\x04\x95" + b"c" * 40), "truncated or not a safetensors file"),
@@ -205,7 +215,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         "2 words",
     ),
     "a sparse vocabulary": (sparse, "50,000,000,000 bytes"),
-    "a link out of the folder": (linked, "not an ordinary file"),
+    **{f"a link in place of {name}": (linked(name), "not an ordinary file") for name in (WEIGHTS, *REST)},
+    **{f"a folder in place of {name}": (a_folder(name), "not an ordinary file") for name in (WEIGHTS, *REST)},
     "a pipe": (pipe, "not an ordinary file"),
     "a pickle only": (foreign, "can run code"),
 }
