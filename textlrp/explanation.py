@@ -160,6 +160,30 @@ class Explanation:
 
         return page([self], **options)
 
+    def to_markdown(self, **options: Any) -> str:
+        """Give the text as Markdown, with marks for sign and strength; see `textlrp.highlight.markdown.markdown`."""
+        from textlrp.highlight.markdown import markdown
+
+        return markdown(self, **options)
+
+    def to_latex(self, **options: Any) -> str:
+        """Give the text as LaTeX, a fragment or a document; see `textlrp.highlight.latex.latex`."""
+        from textlrp.highlight.latex import latex
+
+        return latex(self, **options)
+
+    def to_svg(self, **options: Any) -> str:
+        """Give a picture of the text as SVG; see `textlrp.highlight.svg.svg`."""
+        from textlrp.highlight.svg import svg
+
+        return svg(self, **options)
+
+    def to_png(self, **options: Any) -> bytes:
+        """Give a picture of the text as PNG; see `textlrp.highlight.picture.png`."""
+        from textlrp.highlight.picture import png
+
+        return png(self, **options)
+
     def _repr_html_(self) -> str:
         from textlrp.highlight.html import fragment
 

@@ -16,7 +16,7 @@ __all__ = ["explain", "target_of"]
     epilog=epilog(
         'textlrp explain "Not bad at all, but the ending was a mess."',
         'textlrp explain "A dull, lifeless film." --model imdb-dense --target positive --top 10',
-        "textlrp explain --file review.txt --html review.html",
+        "textlrp explain --file review.txt --html review.html --png review.png --latex review.tex",
         "cat review.txt | textlrp explain - --json - | jq .relevance",
     )
 )
@@ -35,6 +35,12 @@ __all__ = ["explain", "target_of"]
 @click.option("--html", metavar="F", help="Write one self-contained page; - writes it to standard output.")
 @click.option("--json", "as_json", metavar="F", help="Write the explanation as JSON; - writes it to standard output.")
 @click.option(
+    "--markdown", metavar="F", help="Write Markdown, with marks for sign and strength; - writes it to standard output."
+)
+@click.option("--latex", metavar="F", help="Write a LaTeX document that can be compiled; - writes it to standard output.")
+@click.option("--svg", metavar="F", help="Draw the coloured text as SVG; - writes it to standard output.")
+@click.option("--png", metavar="F", help="Draw the coloured text as PNG.")
+@click.option(
     "--flow", metavar="F", help="Draw how the score travels through the layers, as SVG; - writes it to standard output."
 )
 def explain(
@@ -48,12 +54,18 @@ def explain(
     html: str | None,
     as_json: str | None,
     flow: str | None,
+    markdown: str | None,
+    latex: str | None,
+    svg: str | None,
+    png: str | None,
 ) -> None:
     """Explain one review: TEXT, or - for standard input, or --file.
 
     Prints the review with its words coloured (+ for the target, - against it), the prediction, the strongest words of both
     sides, and the ledger: how the explained score divides into words, biases and what the stabilisers absorbed.
     """
+    if png == "-":
+        raise click.UsageError("a PNG is not written to a terminal; give --png the name of a file")
     review = read_text(text, file)
     classifier = open_model(model)
     explanation = classifier.explain(review, target=target_of(target), rule=rule, gates=gates)
@@ -66,11 +78,22 @@ def explain(
         from textlrp.tracing import trace
 
         write_out(flow, draw(trace(classifier, review, target=target_of(target), rule=rule, gates=gates)) + "\n")
-    if "-" not in (html, as_json, flow):
+    if markdown is not None:
+        write_out(markdown, explanation.to_markdown())
+    if latex is not None:
+        write_out(latex, explanation.to_latex(document=True))
+    if svg is not None:
+        write_out(svg, explanation.to_svg())
+    if png is not None:
+        from textlrp.files import write_bytes
+
+        write_bytes(png, explanation.to_png())
+    written = (html, as_json, flow, markdown, latex, svg, png)
+    if "-" not in written:
         from textlrp.highlight.terminal import render
 
         console().print(render(explanation, top=top))
-        for path in (html, as_json, flow):
+        for path in written:
             if path is not None:
                 say(f"written: {path}")
 
