@@ -11,11 +11,13 @@ import argparse
 import platform
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
 import textlrp
-from textlrp.documents import WEIGHTINGS, TopicsReport, report_topics
+from textlrp import lrp
+from textlrp.documents import WEIGHTINGS, Neighbours, TopicsReport, document_vectors, neighbours, report_topics
 from textlrp.files import write_bytes, write_text
 from textlrp.progress import shown
 
@@ -45,13 +47,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("reports"))
     options = parser.parse_args()
     reports: dict[str, TopicsReport] = {}
+    rules: dict[str, dict[str, Neighbours]] = {}
     for each in options.models:
         name, _, folder = each.partition("=")
         classifier = textlrp.load(folder)
         data = textlrp.load_reviews(options.data, classes=list(classifier.classes_))
         with shown():
             reports[name] = report_topics(classifier, data["text"], data["label"], seed=options.seed)
-    best = max(reports, key=lambda name: len(reports[name].vectors) * 100 + reports[name].accuracy)
+            rules[name] = {rule: power(classifier, data, rule, options.seed) for rule in lrp.PRESETS}
+    best = max(reports, key=lambda name: max(each.power for each in reports[name].neighbours.values()))
     write_bytes(options.out / "topics.png", reports[best].plot())
     first = next(iter(reports.values()))
     commands = [
@@ -64,7 +68,12 @@ def main() -> None:
     ]
     versions = f"Python {platform.python_version()}, torch {torch.__version__}, seed {options.seed}."
     parts = [HEAD.format(count=len(first.labels), commands="\n".join(commands), versions=versions)]
-    parts += [neighbours_part(reports, best), targets_part(reports), *(words_part(name, reports[name]) for name in reports)]
+    parts += [
+        neighbours_part(reports, best),
+        rules_part(rules),
+        targets_part(reports),
+        *(words_part(name, reports[name]) for name in reports),
+    ]
     write_text(options.out / "topics.md", "\n".join(parts))
     print(f"written: {options.out / 'topics.md'}, {options.out / 'topics.png'}")
 
@@ -92,6 +101,26 @@ def neighbours_part(reports: dict[str, TopicsReport], best: str) -> str:
         lines.append(f"| {name} | {100 * report.accuracy:.1f} | " + " | ".join(cells) + " |")
     lines += ["", f"![Documents as points, by how their vectors are made; network: {best}](topics.png)", ""]
     return "\n".join(lines)
+
+
+def power(classifier: textlrp.TextClassifier, data: Any, rule: str, seed: int) -> Neighbours:
+    """Return how well the neighbours of relevance vectors tell subjects, if documents are explained by `rule`."""
+    return neighbours(document_vectors(classifier, data["text"], rule=rule), data["label"], seed=seed)
+
+
+def rules_part(rules: dict[str, dict[str, Neighbours]]) -> str:
+    """Tell what the rule does to the vectors."""
+    names = list(next(iter(rules.values())))
+    lines = [
+        "The same for *relevance* under each rule:",
+        "",
+        "| model | " + " | ".join(names) + " |",
+        "| --- | " + " | ".join("---" for _ in names) + " |",
+    ]
+    for model, found in rules.items():
+        cells = " | ".join(f"{100 * each.power:.1f} ± {100 * each.deviation[each.best]:.1f}" for each in found.values())
+        lines.append(f"| {model} | {cells} |")
+    return "\n".join([*lines, ""])
 
 
 def targets_part(reports: dict[str, TopicsReport]) -> str:
