@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from textlrp.encoding import Reading
 from textlrp.errors import DataError, InputError
 from textlrp.faithfulness.statistics import average_precision
+from textlrp.strict_json import parse
 from textlrp.text.tokens import normal_form
 
 __all__ = ["AGREEMENTS", "Rationale", "agreement", "lexicon_marks", "rationale_marks", "read_lexicon", "read_rationales"]
@@ -39,14 +39,14 @@ class Rationale:
 def read_rationales(path: str | Path) -> list[Rationale]:
     """Read rationales: JSON lines {"text": …, "label": class name, "spans": [[start, end], …]}, offsets in characters."""
     found = []
-    for number, line in enumerate(_text(path).splitlines(), start=1):
+    for number, line in enumerate(_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse(line)
             text, label = row["text"], row["label"]
             spans = tuple((int(start), int(end)) for start, end in row["spans"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise DataError(
                 f'{path}, line {number}: not {{"text": …, "label": …, "spans": [[start, end], …]}} ({error})'
             ) from error
@@ -66,7 +66,7 @@ def read_lexicon(path: str | Path) -> dict[str, str]:
     content = _text(path)
     if Path(path).suffix == ".json":
         try:
-            pairs: Any = json.loads(content)
+            pairs: Any = parse(content)
         except ValueError as error:
             raise DataError(f"{path} is not JSON: {error}") from error
         if not isinstance(pairs, dict) or not all(isinstance(each, str) for each in pairs.values()):
@@ -75,10 +75,13 @@ def read_lexicon(path: str | Path) -> dict[str, str]:
     else:
         lines = content.splitlines()
         delimiter = "\t" if lines and "\t" in lines[0] else ","
-        reader = csv.DictReader(lines, delimiter=delimiter)
-        if not {"word", "class"} <= set(reader.fieldnames or ()):
-            raise DataError(f"{path} needs the columns 'word' and 'class' in its first line")
-        rows = [(row["word"] or "", row["class"] or "") for row in reader]
+        try:
+            reader = csv.DictReader(lines, delimiter=delimiter)
+            if not {"word", "class"} <= set(reader.fieldnames or ()):
+                raise DataError(f"{path} needs the columns 'word' and 'class' in its first line")
+            rows = [(row["word"] or "", row["class"] or "") for row in reader]
+        except csv.Error as error:  # such as a field of a megabyte
+            raise DataError(f"{path} cannot be read as a table of words ({error})") from error
     found = {normal_form(word.strip()): name.strip() for word, name in rows if word.strip() and name.strip()}
     if not found:
         raise DataError(f"{path} holds no words")
