@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from textlrp.errors import InputError
 from textlrp.models.config import ConvolutionalConfig, DenseConfig, ModelConfig, RecurrentConfig
@@ -38,8 +41,19 @@ def build(config: ModelConfig, *, seed: int = 0) -> nn.Module:
 
 def skeleton(config: ModelConfig) -> nn.Module:
     """Make the module without memory for its weights: names and shapes only."""
-    with torch.device("meta"):
+    with torch.device("meta"), _Uninitialised():
         return _module(config)
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Leave weights as they are: to draw numbers for weights without memory, torch would import its whole compiler."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Skip `torch.nn.init`, which writes into its first argument."""
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == nn.init.__name__:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def parameter_count(config: ModelConfig) -> int:
