@@ -15,6 +15,8 @@ from textlrp.models.batches import Encoded, length_batches
 
 __all__ = ["compare"]
 
+#: How far a relevance may be off, as a share of the largest in its text; bfloat16 keeps 8 bits of each number.
+TOLERANCES = {"bfloat16": 0.5}
 MODELS = ("imdb-dense", "imdb-lstm", "imdb-gru", "imdb-cnn")
 
 

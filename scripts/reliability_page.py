@@ -187,10 +187,9 @@ def agreement(found: Numbers) -> str:
                 ("model", "changed", "relevance, largest", "relevance, median text", "score, largest", "predictions changed"),
                 rows,
             ),
-            "Stated tolerances: threads, batches and padding 1e-3 of the largest relevance in a text (float32 "
-            "rounding, which the "
-            "LSTM's and GRU's hundreds of steps multiply), float64 the same; bfloat16 keeps 8 bits and is for looking, not for "
-            "publishing.",
+            "Stated tolerances, which tests/corpus/test_agreement.py keeps: threads, batches, padding and float64 1e-4 of the "
+            "largest relevance in a text (rounding of float32); bfloat16 0.5: it keeps 8 bits of each number, enough for the "
+            "prediction, not for the relevance of every word.",
             f"`{run['command']}`; {run['machine']}",
         ]
     )
