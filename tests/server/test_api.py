@@ -117,6 +117,24 @@ def test_an_exported_page_is_the_page_of_python(client: TestClient) -> None:
     assert answer.headers["content-disposition"] == 'attachment; filename="explanation.html"'
 
 
+def test_exported_markdown_and_pictures_are_those_of_python(client: TestClient) -> None:
+    expected = textlrp.load("imdb-dense").explain(TEXT)
+    for form, kind, content in (
+        ("md", "text/markdown", expected.to_markdown()),
+        ("svg", "image/svg+xml", expected.to_svg()),
+    ):
+        answer = client.post("/api/export", json={"text": TEXT, "choices": [{"model": "imdb-dense"}], "format": form})
+        assert answer.headers["content-type"].startswith(kind)
+        assert f"explanation.{form}" in answer.headers["content-disposition"]
+        assert answer.text == content
+
+
+def test_a_picture_of_two_explanations_is_refused_with_advice(client: TestClient) -> None:
+    answer = client.post("/api/export", json={"text": TEXT, "choices": [{}, {"rule": "zero"}], "format": "svg"})
+    assert answer.status_code == 422
+    assert "save the page instead" in answer.json()["detail"]
+
+
 def test_exported_json_is_read_back(client: TestClient) -> None:
     one = client.post("/api/export", json={"text": TEXT, "choices": [{}], "format": "json"})
     assert textlrp.Explanation.from_json(one.content).text == TEXT

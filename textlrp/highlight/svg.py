@@ -38,7 +38,7 @@ def svg(e: Explanation, *, width: int = 760, scale: Scale = "each", k: int = 5) 
             tip = f"{place} · rank {ranks[box.token]:,} of {len(values):,}" if place else ""
             step = level(values[box.token], limit) if box.token >= 0 else 0
             parts.append(_box(box, top + number * LINE, step, tip, known=box.token < 0 or e.known[box.token]))
-    bottom = top + len(rows) * LINE
+    bottom = float(top + len(rows) * LINE)
     legend, bottom = _legend(e, limit, bottom + 8, inner, k)
     title = f"Words for and against {plain.short(e.target, 80)}"
     return (

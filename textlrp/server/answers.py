@@ -12,6 +12,7 @@ import numpy as np
 from textlrp.errors import CheckpointError, TextLRPError
 from textlrp.explanation import Explanation
 from textlrp.highlight.html import page, review_view
+from textlrp.highlight.markdown import markdown
 from textlrp.highlight.scale import limits
 from textlrp.server.problems import Problem
 from textlrp.server.schemas import Choice, CompareRequest, ExplainRequest, ExportRequest, PredictRequest
@@ -40,12 +41,18 @@ def compare(shelf: Shelf, settings: Settings, request: CompareRequest) -> bytes:
 
 
 def export(shelf: Shelf, settings: Settings, request: ExportRequest) -> bytes:
-    """Explain one text in one way or several, as a page or as JSON (one explanation, or a list)."""
+    """Explain one text in one way or several, as a page, Markdown, JSON (one explanation, or a list), or one as a picture."""
     _check([request.text], settings)
     found = [_explained(shelf, request.text, choice)[0] for choice in request.choices]
     if request.format == "html":
         labels = [" · ".join(filter(None, (e.model, e.rule, e.gates))) for e in found] if len(found) > 1 else None
         return page(found, labels=labels, scale="shared").encode()
+    if request.format == "md":
+        return markdown(found).encode("utf-8", errors="replace")
+    if request.format == "svg":
+        if len(found) > 1:
+            raise Problem(422, "A picture shows one explanation; save the page instead, or compare nothing.")
+        return found[0].to_svg().encode()
     return dumps(found[0].to_dict() if len(found) == 1 else [e.to_dict() for e in found], indent=1)
 
 

@@ -46,7 +46,12 @@ _ABOUT = (
     "They are held in memory for as long as their request lasts, and are neither stored nor logged."
 )
 _EXAMPLE = {"text": "Not bad at all, but the ending was a mess."}
-_EXPORTED = {"html": "text/html; charset=utf-8", "json": "application/json"}
+_EXPORTED = {
+    "html": "text/html; charset=utf-8",
+    "json": "application/json",
+    "md": "text/markdown; charset=utf-8",
+    "svg": "image/svg+xml",
+}
 
 
 def create_app(settings: Settings | None = None, *, shelf: Shelf | None = None, alone: bool = False) -> Guards:
@@ -154,8 +159,8 @@ def _add_working(app: FastAPI, shelf: Shelf, settings: Settings, jobs: Jobs) -> 
     @app.post(
         "/api/export",
         response_class=Response,
-        responses={200: {"description": "The file.", "content": {"text/html": {}, "application/json": {}}}, **_PROBLEMS},
-        summary="Explain one text and get a file: a page that stands alone, or JSON",
+        responses={200: {"description": "The file.", "content": {kind: {} for kind in _EXPORTED.values()}}, **_PROBLEMS},
+        summary="Explain one text and get a file: a page that stands alone, JSON, Markdown or a picture",
     )
     async def export(
         request: Request,

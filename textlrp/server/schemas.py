@@ -68,7 +68,7 @@ class ExportRequest(_Request):
 
     text: Text
     choices: list[Choice] = Field(min_length=1, max_length=4)
-    format: Literal["html", "json"] = "html"
+    format: Literal["html", "json", "md", "svg"] = "html"
 
 
 class PredictRequest(_Request):
