@@ -153,10 +153,9 @@ def _random_numbers_kept(watch: Watch) -> Iterator[None]:
 @contextmanager
 def _uncompiled(module: nn.Module) -> Iterator[None]:
     """Run compiled parts of the model as Python."""
-    compiled = any(
+    if "torch._dynamo" not in sys.modules or not any(
         hasattr(part, "_orig_mod") or getattr(part, "_compiled_call_impl", None) is not None for part in module.modules()
-    )
-    if not compiled or "torch._dynamo" not in sys.modules:
+    ):
         yield
         return
     with torch.compiler.set_stance("force_eager"):

@@ -60,13 +60,13 @@ class Watch(TorchFunctionMode):
         if name in RANDOM and self.random is None:
             self.random = torch.get_rng_state()
             self.random_cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        if name == "linear":
+            return weighted.linear(tape, self.names, func, args, kwargs)
         leaves = [leaf for leaf in flatten((args, tuple(kwargs.values()))) if isinstance(leaf, torch.Tensor)]
         writing = (name.endswith("_") and not name.endswith("__")) or name == "__setitem__"
         if writing and leaves and self.names.is_state(leaves[0]):
             return leaves[0]  # the model's own numbers are not touched
         tracked = [var for var in map(tape.find, leaves) if var is not None]
-        if name == "linear":
-            return weighted.linear(tape, self.names, func, args, kwargs)
         if not tracked or name in CONSTANTS:
             return func(*args, **kwargs)
         if name in self.own:

@@ -39,7 +39,7 @@ class Run:
         self.gate = gate
         self.batch = batch
         self.dtype = dtype
-        self.ledger = {key: torch.zeros(batch, dtype=dtype, device=device) for key in ALWAYS}
+        self.ledger = dict.fromkeys(ALWAYS, torch.zeros(batch, dtype=dtype, device=device))  # added to, never written into
         self.steps = steps
         self.layers: dict[str, LayerRelevance] | None = {} if layers else None
         self.ids = source.value

@@ -102,7 +102,9 @@ def _weights(target: Target, logits: torch.Tensor, classes: Sequence[str] | None
         best = logits.topk(2, 1).indices
         return torch.zeros_like(logits).scatter_(1, best[:, :1], 1.0).scatter_(1, best[:, 1:], -1.0)
     if isinstance(target, (str, int, float)) or (isinstance(target, torch.Tensor) and target.dim() == 0):
-        indices = [_index(target, count, classes)] * len(logits)
+        weights = torch.zeros_like(logits)
+        weights.select(1, _index(target, count, classes)).fill_(1.0)
+        return weights
     elif isinstance(target, torch.Tensor) and target.is_floating_point():
         return _weights(Weights(target), logits, classes)
     else:
