@@ -39,12 +39,14 @@ SPLITS = ("imdb:train", "imdb:test", "imdb:unsup")
 def main() -> None:
     """Run one part and keep its numbers."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("part", choices=["corpus", "memory", "kills", "room", "agreement", "page"])
+    options.add_argument("part", choices=[*PARTS, "page"])
     options.add_argument("--model", default="imdb-dense")
     options.add_argument("--workers", type=int, default=2)
     options.add_argument("--every", type=int, default=1, help="take one text in so many (for a quick look)")
     options.add_argument("--kills", type=int, default=50)
     options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--table", type=Path, help="of scripts/fuzz.py table --json")
+    options.add_argument("--section", type=Path, help="what scripts/fuzz.py table printed")
     options.add_argument("--sizes", type=int, nargs="+", default=[10_000, 30_000, 100_000, 300_000, 1_000_000])
     given = options.parse_args()
     if given.part == "page":
@@ -76,20 +78,19 @@ def corpus(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     found |= {"tokens": manifest["counts"]["tokens"], "shards": len(manifest["shards"])}
     found |= {"bytes": sum(each["bytes"] for each in manifest["shards"]), "model": given.model, "rows": count}
     found["rate"] = found["texts"] / found["seconds"]
-    found["predict_rate"], found["predict_texts"] = predicted(source, given.model, given.workers)
-    return found
+    return found | predicted(source, given.model, given.workers)
 
 
-def predicted(source: Path, model: str, workers: int) -> tuple[float, int]:
-    """Return the rate of plain prediction: a fifth of the texts, in `workers` processes of one thread at once."""
+def predicted(source: Path, model: str, workers: int) -> dict[str, float]:
+    """Measure plain prediction: a fifth of the texts, in `workers` processes of one thread at once, once they are loaded."""
     code = (
         "import json, sys, time, torch; torch.set_num_threads(1); import textlrp\n"
         "texts = [json.loads(line)['text'] for i, line in enumerate(open(sys.argv[1], encoding='utf-8')) if i % 5 == 0]\n"
         "texts = texts[int(sys.argv[3])::int(sys.argv[4])]\n"
         "model = textlrp.load(sys.argv[2]); model.predict_proba(texts[:64]); print('ready', flush=True); input()\n"
-        "began = time.monotonic()\n"
+        "began, used = time.monotonic(), time.process_time()\n"
         "for i in range(0, len(texts), 2048): model.predict_proba(texts[i:i + 2048])\n"
-        "print(len(texts), time.monotonic() - began)\n"
+        "print(len(texts), time.monotonic() - began, time.process_time() - used)\n"
     )
     processes = [
         subprocess.Popen(
@@ -109,7 +110,8 @@ def predicted(source: Path, model: str, workers: int) -> tuple[float, int]:
         process.stdin.flush()
     ends = [process.communicate()[0].split() for process in processes]
     texts = sum(int(end[0]) for end in ends)
-    return texts / max(float(end[1]) for end in ends), texts
+    seconds, used = max(float(end[1]) for end in ends), sum(float(end[2]) for end in ends)
+    return {"predict_texts": texts, "predict_rate": texts / seconds, "predict_processor_rate": texts / used}
 
 
 def memory(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
@@ -166,21 +168,17 @@ def agreement(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     return reliability_agreement.compare(texts)
 
 
+def fuzz(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """Take over what scripts/fuzz.py found."""
+    return {**json.loads(given.table.read_text()), "section": given.section.read_text()}
+
+
 def tool(name: str) -> str:
     """Return where a program of the system lies."""
     found = shutil.which(name)
     if found is None:
         raise SystemExit(f"this part needs the program {name}, and the right to use it")
     return found
-
-
-PARTS: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
-    "corpus": corpus,
-    "memory": memory,
-    "kills": kills,
-    "room": room,
-    "agreement": agreement,
-}
 
 
 def reviews(every: int, splits: tuple[str, ...] = SPLITS) -> Iterator[dict[str, Any]]:
@@ -245,6 +243,16 @@ def machine() -> str:
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{cores} cores ({platform.machine()}), torch {torch.__version__}, Python {platform.python_version()}"
+
+
+PARTS: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
+    "corpus": corpus,
+    "memory": memory,
+    "kills": kills,
+    "room": room,
+    "agreement": agreement,
+    "fuzz": fuzz,
+}
 
 
 if __name__ == "__main__":
