@@ -106,7 +106,9 @@ def _defaults(validation: Mapping[str, Evaluation]) -> str:
         "Every LRP preset with every gate rule on `imdb:validation`, never on test texts; combinations that give the same "
         "explanations as another one on a model are left out. The criterion, fixed beforehand, is the separation; "
         f"a preset displaces the default (`epsilon`, gates `all`) if it is ahead by {MARGIN:.0%} of it or more, with its whole "
-        "paired interval above 0.",
+        "paired interval above 0. The margin is there because `zero` is `epsilon` without its stabiliser: a little ahead "
+        "where nothing is divided by almost nothing, and without anything to hold it where something is (*not finite*: the "
+        "share of texts whose relevance overflowed).",
     ]
     for name, found in validation.items():
         winner, ahead, clear = displaced(found)
@@ -215,8 +217,12 @@ def _model(name: str, found: Evaluation) -> str:
     lines += [f"![Deletion curves of {name}](faithfulness_{name}.svg)"]
     if len(groups) > 1:
         lines += [f"![Deletion curves of {name}, with the costly methods](faithfulness_{name}_costly.svg)"]
-    if found.skipped:
-        lines.append("Left out: " + "; ".join(f"{each}: {why}" for each, why in found.skipped.items()) + ".")
+    same = [each for each, why in found.skipped.items() if why.startswith("the same as")]
+    if same:
+        lines.append(f"Left out, because they give the same explanations as another rule on this model: {', '.join(same)}.")
+    others = [f"{each} ({why})" for each, why in found.skipped.items() if each not in same]
+    if others:
+        lines.append(f"Left out: {'; '.join(others)}.")
     return "\n\n".join(lines)
 
 

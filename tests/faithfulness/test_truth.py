@@ -138,3 +138,11 @@ def test_a_method_that_explained_fewer_texts_is_compared_on_those_alone(known: A
     assert found.difference("true", "noisy", "aopc").mean == pytest.approx(
         every.interval("true", "aopc").mean - every.interval("noisy", "aopc").mean
     )
+
+
+def test_an_explanation_that_says_nothing_fails_the_randomisation_test(known: Any) -> None:
+    own = {"nothing": lambda batch: [np.zeros(len(r.ids)) for r in batch.readings]}
+    found = faithfulness.evaluate_sample(known.classifier, known.sample, methods=[], own=own, measures=["randomisation"])
+    test = found.randomisation("nothing")
+    assert test is not None
+    assert not test.passed

@@ -144,8 +144,9 @@ class Collector:
                     few = places[: len(done["stability"]["values"])]
                     _put(values[name], few, {"stability": _mean(done["stability"]["values"])}, n)
                 if "randomisation" in done:
-                    few = places[: len(done["randomisation"]["values"])]
-                    _put(lines[name], few, {"randomisation": done["randomisation"]["values"]}, n)
+                    found = done["randomisation"]["values"].copy()
+                    found[:, 0] = np.nan_to_num(found[:, 0])  # an explanation that ranks nothing repeats nothing
+                    _put(lines[name], places[: len(found)], {"randomisation": found}, n)
                 if "cost" in done:
                     facts[name] |= {key: float(each) for key, each in done["cost"].items()}
             values[name] |= deletion_values(lines[name], sample)

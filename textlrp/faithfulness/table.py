@@ -89,6 +89,8 @@ def _short(value: float) -> str:
     if not np.isfinite(value):
         return "–"
     size = abs(value)
+    if size >= 1e5:
+        return f"{value:.0e}"
     return f"{value:.0f}" if size >= 100 else f"{value:.1f}" if size >= 20 else f"{value:.2f}" if size >= 1 else f"{value:.3f}"
 
 
