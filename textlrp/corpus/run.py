@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import tempfile
@@ -69,7 +70,8 @@ def explain_corpus(
     `data` is `-` (standard input), what `load_reviews` takes, or an iterable of texts or rows; `source` says how to read it
     (`data_dir`, `text_column`, `label_column`, `encoding`, `errors`). `target` is a class, "predicted" or "margin"; left out it
     is the margin of two classes, else what is predicted. `workers` processes (all cores, if None) share the shards of
-    `shard_size` rows; the bytes they write do not depend on how many there are. With `engine` "ray" they are Ray's.
+    `shard_size` rows; the bytes they write do not depend on how many there are. With `engine` "ray" they are Ray's: then
+    `out`, and `model` if it is a folder, must lie where all workers of the cluster see them.
 
     Run again after it was stopped, by whatever means, it goes on where it was, and ends with the bytes of an undisturbed run.
     Rows that cannot be explained (no text, longer than `longest` characters, wrongly encoded, without a label of the model if
@@ -83,7 +85,7 @@ def explain_corpus(
     """
     if engine not in ENGINES:
         raise unknown_name("engine", engine, ENGINES)
-    count = os.cpu_count() or 1 if workers is None else workers
+    count = _cores() if workers is None else workers
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 10_000:
         raise InputError(f"workers must be a whole number from 1, not {workers!r}")
     _check_device(device, engine)
@@ -144,11 +146,12 @@ def _run(
     total = stream.total if settings.limit is None or stream.total is None else min(stream.total, settings.limit)
     try:
         with meter("explaining", total=total or settings.limit, done=before) as advance:
-            for record in engine(source.missing()):
-                journal.add(record)
-                if strict and record["rejects"]:
-                    raise _refused(record["rejects"][0])
-                advance(record["rows"][1] - record["rows"][0], None if total else source.estimate())
+            with contextlib.closing(engine(source.missing())) as records:
+                for record in records:
+                    journal.add(record)
+                    if strict and record["rejects"]:
+                        raise _refused(record["rejects"][0])
+                    advance(record["rows"][1] - record["rows"][0], None if total else source.estimate())
             advance(0, source.rows)
     except KeyboardInterrupt as stop:
         raise CorpusInterrupted(
@@ -235,6 +238,11 @@ def _checkpoint(model: Any, classifier: TextClassifier, temporary: Path) -> str:
         return str(path.resolve()) if path.is_dir() else str(model)
     classifier.save(temporary / "model")
     return str(temporary / "model")
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check_device(device: str, engine: str) -> None:
