@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import textlrp
 from textlrp.cli import _textlrp
 from textlrp.cli.report import report
 from textlrp.corpus import explain_corpus
+from textlrp.progress import meter, shown
 
 LITTLE = ["--no-audit", *(["--compare", "0"] if any(each.name == "compare" for each in report.params) else [])]
 pytestmark = pytest.mark.usefixtures("here")
@@ -113,3 +115,15 @@ def test_the_command_says_what_was_written_and_rejected(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "rejects.jsonl").read_text() == (
         '{"row": 1, "id": "2", "reason": "line 2: not text: a int in \'text\'"}\n'
     )
+
+
+def test_the_bar_shows_count_rate_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+    with shown(), meter("explaining", total=None, done=100) as advance:
+        advance(50, 300)
+        time.sleep(0.02)
+        advance(150)
+    said = capsys.readouterr().err
+    assert re.search(r"explaining .*300/300 +[\d,]+/s .*left", said)
+    with meter("explaining", total=3) as advance:
+        advance(3)
+    assert capsys.readouterr().err == ""
