@@ -28,7 +28,7 @@ from fuzz_mutate import LONGEST
 from fuzz_targets import TARGETS
 
 LAST = 16 + LONGEST  # the file that holds the input that is being tried: its count, its length, its bytes
-STUCK = 60  # seconds without a new input after which the process is ended
+STUCK = 60  # seconds of the processor without a new input after which the process is ended
 
 
 def main() -> int:
@@ -102,17 +102,27 @@ def supervise(given: argparse.Namespace, folder: Path) -> int:
 
 def watch(worker: subprocess.Popen[bytes], last: Path) -> str:
     """Wait for the worker; return how it died, "" where it came to its end."""
-    count, since = -1, time.monotonic()
+    count, since, clock = -1, 0.0, time.monotonic()
     while worker.poll() is None:
         time.sleep(0.5)
         now = struct.unpack("<Q", last.read_bytes()[:8])[0]
+        spent = processor_seconds(worker.pid)
         if now != count:
-            count, since = now, time.monotonic()
-        elif time.monotonic() - since > STUCK:
+            count, since, clock = now, spent, time.monotonic()
+        elif spent - since > STUCK or time.monotonic() - clock > 20 * STUCK:  # it computes, or it waits for ever
             worker.send_signal(signal.SIGKILL)
             worker.wait()
             return "a hang that nothing could interrupt"
     return "" if worker.returncode == 0 else f"the process died ({worker.returncode})"
+
+
+def processor_seconds(process: int) -> float:
+    """The processor time that a process has taken: a busy machine makes nothing hang."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # it has ended
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def work(name: str, folder: Path, seed: int, seconds: float, last: Path) -> None:
