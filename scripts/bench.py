@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from bench_engine import gpu, ledger, memory, networks, rules, shares, sizes
 from bench_report import machine, page, plot, table
-from bench_timing import Row
+from bench_timing import CLOCKS, Row, choose_clock
 from bench_whole import alternatives, one, peers, texts
 
 from textlrp.files import write_json, write_text
@@ -37,27 +37,29 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, list[Row]]:
     )
     parser.add_argument("--repeats", type=int, default=9, help="turns that count")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help="cpu: the time that the process worked itself")
     parser.add_argument("--quick", action="store_true", help="smallest sizes, two turns: shows that the bench runs")
     parser.add_argument("--write", type=Path, metavar="F", help="write the report, F.json beside it, and the plot")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
+    choose_clock(options.clock)
     repeats = 2 if options.quick else options.repeats
     measured: dict[str, list[Row]] = {}
     kept: dict[str, Any] = {}
     if options.write is not None and options.write.with_suffix(".json").is_file():
         kept = json.loads(options.write.with_suffix(".json").read_text("utf-8"))
-    where = machine(options.threads)
+    where = machine(options.threads) + ("; time that the process worked itself" if options.clock == "cpu" else "")
     print(where)
     for name in options.sections:
         measured[name] = SECTIONS[name](quick=options.quick, repeats=repeats)
         print(f"\n## {name}: {SECTIONS[name].__doc__}\n\n{table(measured[name])}", flush=True)
-        kept[name] = {"machine": where, "repeats": repeats, "rows": [each.to_dict() for each in measured[name]]}
-    if options.write is not None:
-        write_json(options.write.with_suffix(".json"), kept)
-        write_text(
-            options.write, page(kept, {name: each.__doc__ or "" for name, each in SECTIONS.items()}, name=options.write.stem)
-        )
-        plot(kept, options.write)
+        how = f"--threads {options.threads} --clock {options.clock} --repeats {repeats}" + " --quick" * options.quick
+        kept[name] = {"machine": where, "options": how, "repeats": repeats, "rows": [each.to_dict() for each in measured[name]]}
+        if options.write is not None:  # after every section, so that an interruption loses one
+            write_json(options.write.with_suffix(".json"), kept)
+            titles = {section: each.__doc__ or "" for section, each in SECTIONS.items()}
+            write_text(options.write, page(kept, titles, name=options.write.stem))
+            plot(kept, options.write)
     return measured
 
 

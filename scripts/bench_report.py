@@ -54,7 +54,8 @@ def page(kept: Mapping[str, Any], titles: Mapping[str, str], *, name: str) -> st
     """Return the whole report."""
     parts = [
         "# What an explanation costs",
-        f"Command: `python scripts/bench.py --write reports/{name}.md`. Ratios are taken turn by turn within one run; the "
+        f"Command: `python scripts/bench.py --write reports/{name}.md`, with the options that each section names. "
+        "Ratios are taken turn by turn within one run; the "
         "table gives their median and quartiles, the time of the first of the two in milliseconds, and the target that was set "
         "before. What misses its target says so.",
         f"![Cost against size]({name}.svg)",
@@ -67,7 +68,7 @@ def page(kept: Mapping[str, Any], titles: Mapping[str, str], *, name: str) -> st
         if section not in kept:
             continue
         found = kept[section]
-        parts += [f"## {title.strip().rstrip('.')}", f"{found['machine']}; {found['repeats']} turns."]
+        parts += [f"## {title.strip().rstrip('.')}", f"`--sections {section} {found['options']}`: {found['machine']}."]
         parts.append(table([Row(**each) for each in found["rows"]]))
     return "\n\n".join(parts) + "\n"
 

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import statistics
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Row", "Turns", "peak_bytes", "row", "turns"]
+__all__ = ["CLOCKS", "Row", "Turns", "choose_clock", "peak_bytes", "row", "shell_seconds", "spread", "turns"]
+
+
+#: "wall" is what a person waits; "cpu" is what the process itself worked: for one thread on a machine that others use too.
+CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
+_clock = "wall"
+
+
+def choose_clock(name: str) -> None:
+    """Measure by this clock from now on."""
+    global _clock
+    _clock = name
 
 
 @dataclass(frozen=True)
@@ -67,12 +81,13 @@ def spread(values: list[float]) -> tuple[float, float, float]:
 def turns(functions: Mapping[str, Callable[[], object]], repeats: int, *, warm: int = 1) -> Turns:
     """Run every function `repeats` times, in turns, after `warm` turns that do not count."""
     seconds: dict[str, list[float]] = {name: [] for name in functions}
+    now = CLOCKS[_clock]
     for turn in range(-warm, repeats):
         for name, function in functions.items():
-            began = time.perf_counter()
+            began = now()
             function()
             if turn >= 0:
-                seconds[name].append(time.perf_counter() - began)
+                seconds[name].append(now() - began)
     return Turns(seconds)
 
 
@@ -80,6 +95,18 @@ def row(name: str, found: Turns, one: str, other: str, **options: Any) -> Row:
     """Return the row of one / other."""
     value, low, high = found.ratio(one, other)
     return Row(name, value, low, high, milliseconds=found.milliseconds(one)[0], **options)
+
+
+def shell_seconds(command: list[str]) -> float:
+    """Return what a command takes by the chosen clock, from start to end."""
+
+    def now() -> float:
+        times = os.times()
+        return time.perf_counter() if _clock == "wall" else times.children_user + times.children_system
+
+    began = now()
+    subprocess.run(command, check=True, capture_output=True)
+    return now() - began
 
 
 def peak_bytes(function: Callable[[], object]) -> int | None:
@@ -91,9 +118,10 @@ def peak_bytes(function: Callable[[], object]) -> int | None:
         return 1024 * int(line.split()[1])
 
     try:
+        ctypes.CDLL(None).malloc_trim(0)  # or freed memory would be filled again unseen
         reset.write_text("5")
         before = read("VmRSS")
         function()
         return read("VmHWM") - before
-    except (OSError, StopIteration):
+    except (OSError, AttributeError, StopIteration):
         return None

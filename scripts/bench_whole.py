@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import time
 import types
 import warnings
 from functools import partial
@@ -12,7 +10,7 @@ from typing import Any
 
 import torch
 from bench_networks import DEFAULT
-from bench_timing import Row, row, spread, turns
+from bench_timing import Row, row, shell_seconds, spread, turns
 from torch import Tensor, nn
 
 import textlrp
@@ -65,9 +63,7 @@ def one(*, quick: bool, repeats: int) -> list[Row]:
     for name, command in commands.items():
         seconds = []
         for _ in range(1 if quick else 5):
-            began = time.perf_counter()
-            subprocess.run(command, check=True, capture_output=True)
-            seconds.append(time.perf_counter() - began)
+            seconds.append(shell_seconds(command))
         rows.append(Row(name, *spread(seconds), target=targets.get(name), unit="s"))
     return rows
 

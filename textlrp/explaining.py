@@ -97,7 +97,7 @@ def explain_batch(
                 ledger={name: float(entry[i]) for name, entry in ledger.items()},
                 prediction=str(classes[int(logits[i].argmax())]),
                 probabilities={str(name): float(p) for name, p in zip(classes, shares[i], strict=True)},
-                known=tuple(bool(each > 1) for each in reading.ids),
+                known=tuple((reading.ids > 1).tolist()),
                 read_to=reading.read_to,
                 model=model,
                 rule=rule_name,
