@@ -52,6 +52,7 @@ def training_option(command: Any) -> Any:
 @click.option("--top", default=10, show_default=True, type=click.IntRange(1), help="How many words in a table.")
 @click.option("--min-texts", type=click.IntRange(1), help="Leave out rarer words. Default: 1 in 1,000 texts, at least 3.")
 @click.option("--examples", default=100, show_default=True, type=click.IntRange(0), help="So many errors are kept as examples.")
+@click.option("--compare", default=8, show_default=True, type=click.IntRange(0), help="On so many texts methods are compared.")
 @click.option("--audit/--no-audit", default=True, show_default=True, help="Whether to look for words that should not decide.")
 @rule_options
 def report(
@@ -63,6 +64,7 @@ def report(
     top: int,
     min_texts: int | None,
     examples: int,
+    compare: int,
     audit: bool,
     rule: str,
     gates: str,
@@ -103,6 +105,7 @@ def report(
             min_texts=min_texts,
             audited=audit,
             examples=examples,
+            compared=compare,
             command=command,
         )
     say(f"written: {written.path}" + (f" and {written.folder}/" if written.folder else ""))

@@ -14,7 +14,7 @@ from textlrp.highlight.pieces import shade
 from textlrp.highlight.scale import LEVELS, Scale, limits
 from textlrp.highlight.templating import environment, policy, script, style
 
-__all__ = ["Row", "cell", "milliseconds", "page", "profile", "share"]
+__all__ = ["Row", "about_view", "cell", "milliseconds", "page", "profile", "row_view", "share", "words_view"]
 
 CELLS = 300  # bars in a profile, at most
 
@@ -51,7 +51,7 @@ def page(
     full = limits([row.explanation for row in rows], scale)
     first = rows[0].explanation if rows else None
     own = scale == "each"
-    shown = [_row(row, limit, own) for row, limit in zip(rows, full, strict=True)]
+    shown = [row_view(row, limit, own) for row, limit in zip(rows, full, strict=True)]
     return (
         environment()
         .get_template("compare.html.j2")
@@ -67,9 +67,9 @@ def page(
             else (plain.number(-full[0]) if full else "", plain.number(full[0]) if full else ""),
             rows=shown,
             matrix=[[cell(value, own=i == j) for j, value in enumerate(line)] for i, line in enumerate(correlation)],
-            table=_words(rows, full),
+            table=words_view(rows, full),
             skipped=list(skipped),
-            about=_about(first),
+            about=about_view(first),
         )
     )
 
@@ -130,7 +130,8 @@ def cell(value: float, *, own: bool = False) -> tuple[str, str]:
     return f"{value:+.2f}".replace("-", "−") if abs(value) >= 0.005 else "0.00", "own" if own else shade(value, 1.0).strip()
 
 
-def _about(e: Explanation | None) -> dict[str, Any] | None:
+def about_view(e: Explanation | None) -> dict[str, Any] | None:
+    """Give what a template says of the explained text."""
     if e is None:
         return None
     return {
@@ -148,8 +149,8 @@ def _about(e: Explanation | None) -> dict[str, Any] | None:
     }
 
 
-def _row(row: Row, limit: float, own: bool) -> dict[str, Any]:
-    """What the template draws of one method: plain strings only."""
+def row_view(row: Row, limit: float, own: bool) -> dict[str, Any]:
+    """Give what a template draws of one method, full colour at `limit`; `own` says that the limit is the method's own."""
     top = row.explanation.top(4)
     return {
         "method": row.method,
@@ -183,8 +184,8 @@ def _of(value: float, limit: float) -> str:
     return f"{100 * value / limit if limit else 0.0:.0f} %".replace("-", "−")
 
 
-def _words(rows: Sequence[Row], full: Sequence[float]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Every word with its relevance under every method, and the classes that shade it."""
+def words_view(rows: Sequence[Row], full: Sequence[float]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Give every word with its relevance under every method, and the class that shades it."""
     tokens = rows[0].explanation.tokens if rows else ()
     columns = [
         [(plain.number(value), shade(value, limit).strip()) for value in row.explanation.relevance.tolist()]

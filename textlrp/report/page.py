@@ -18,6 +18,7 @@ from textlrp.highlight.templating import environment, policy, script, style
 from textlrp.report.audit_view import audit_view
 from textlrp.report.figures import calibration, places
 from textlrp.report.gather import Gathered
+from textlrp.report.methods import Agreement, methods_view
 from textlrp.report.tally import Row
 from textlrp.text.tokens import tokenise
 
@@ -37,6 +38,7 @@ def page(
     names: Gathered | None = None,
     flow: Flow | None = None,
     flow_text: str = "",
+    methods: Agreement | None = None,
     examples: Sequence[tuple[str, str]] = (),
     made: str = "",
     versions: str = "",
@@ -49,7 +51,8 @@ def page(
     the number of words in a table; `names` gives an audit its classes where nothing else is shown. What is not given is left
     out. NUL and lone surrogates are shown as U+FFFD.
     """
-    css, js = style("report.css"), script("script.js")
+    css = style("report.css") if methods is None else Markup("\n").join([script("compare.css"), style("report.css")])
+    js = script("script.js")
     parts: dict[str, Any] = dict.fromkeys(("quality", "sides", "errors", "wrong", "places", "coverage", "unit"))
     parts.update(min_texts=0, lost=0, placed=0)
     if gathered is not None and metrics is not None:
@@ -69,6 +72,7 @@ def page(
             audit=None if audit is None else audit_view(audit, texts, gathered or names),
             flow=None if flow is None else Markup(draw(flow, standalone=False)),  # noqa: S704
             flow_text=_cut(flow_text),
+            methods=None if methods is None else methods_view(methods),
             examples=list(examples),
             **parts,
         )

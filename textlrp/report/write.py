@@ -14,6 +14,7 @@ from textlrp.errors import InputError
 from textlrp.files import atomic_folder, write_text
 from textlrp.highlight.html import page as examples_page
 from textlrp.report.gather import Gathered, gather
+from textlrp.report.methods import compare_examples
 from textlrp.report.page import page
 from textlrp.tracing import trace
 from textlrp.training.metrics import measure
@@ -52,6 +53,7 @@ def report(
     min_texts: int | None = None,
     audited: bool = True,
     examples: int = 100,
+    compared: int = 8,
     explained: Iterable[Explanation] | None = None,
     command: str = "",
     seed: int = 0,
@@ -59,7 +61,8 @@ def report(
     """Write a report on a classifier and labelled texts to the file `out`, whole or not at all.
 
     Pages of up to `examples` errors, most confident first, and of as many texts it got right (40 at most) lie in the folder
-    OUT-examples beside it and are linked; with `examples` 0 there are none. `audited=False` leaves out the audit. All texts are
+    OUT-examples beside it and are linked; with `examples` 0 there are none. `audited=False` leaves out the audit. On `compared`
+    texts, drawn by `seed`, other rules and methods are compared; with 0 they are not. All texts are
     explained once, as a stream; or they were before, then `explained` gives their Explanations in order. Raises InputError
     where labels do not fit, OSError where `out` cannot be written.
     """
@@ -93,6 +96,7 @@ def report(
         audit=audit,
         flow=trace(classifier, text, target=target, rule=rule, gates=gates),
         flow_text=text,
+        methods=compare_examples(classifier, texts, count=compared, seed=seed) if compared else None,
         examples=links,
         made=_made(found, command, seed),
         versions=_versions(),
