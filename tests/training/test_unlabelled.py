@@ -32,6 +32,10 @@ def trained(arch: str = "lstm", **more: Any) -> Trained:
     return train(TEXTS, LABELS, classes=CLASSES, arch=arch, **given)
 
 
+def language_model(arch: str = "lstm", **more: Any) -> Trained:
+    return trained(arch, pretraining="language-model", **more)
+
+
 def same(one: Trained, other: Trained) -> bool:
     first, second = one.module.state_dict(), other.module.state_dict()
     return one.vocabulary == other.vocabulary and all(torch.equal(first[name], second[name]) for name in first)
@@ -48,14 +52,14 @@ def _heard() -> Iterator[None]:
 @pytest.mark.parametrize("arch", ["lstm", "gru"])
 def test_a_recurrent_network_learns_the_order_of_words_first(arch: str) -> None:
     heard: list[str] = []
-    trained(arch, notice=heard.append, options={"units": 48, "embedding_dim": 48})
+    language_model(arch, notice=heard.append, options={"units": 48, "embedding_dim": 48})
     losses = [float(line.split(": ")[1].split()[0]) for line in heard if line.startswith("pre-training, epoch")]
     assert len(losses) == 10
     assert losses[-1] < 0.5 * losses[0]
 
 
-@pytest.mark.parametrize("arch", ["dense", "cnn"])
-def test_other_networks_begin_with_vectors_of_words_seen_together(arch: str) -> None:
+@pytest.mark.parametrize("arch", ["dense", "cnn", "gru"])
+def test_networks_begin_with_vectors_of_words_seen_together(arch: str) -> None:
     heard: list[str] = []
     found = trained(arch, notice=heard.append, options={"embedding_dim": 8})
     assert any(line.startswith("trains word vectors (word2vec") for line in heard)
@@ -64,14 +68,14 @@ def test_other_networks_begin_with_vectors_of_words_seen_together(arch: str) -> 
 
 
 def test_what_is_done_with_them_stands_on_the_card() -> None:
-    found = trained()
+    found = language_model()
     assert "pre-trains as a language model" in found.card()
     assert found.metrics["training"]["unlabelled"] == len(MORE)
 
 
 def test_validation_texts_are_not_learnt_from() -> None:
     heard: list[str] = []
-    found = trained(validation=(["good zzz zzz zzz", "bad zzz zzz"], [1, 0]), notice=heard.append)
+    found = language_model(validation=(["good zzz zzz zzz", "bad zzz zzz"], [1, 0]), notice=heard.append)
     assert "zzz" not in found.vocabulary
     assert any(f"({len(TEXTS) + len(MORE)} texts" in line for line in heard)
 
@@ -83,6 +87,24 @@ def test_given_word_vectors_are_kept_and_it_is_said() -> None:
     vectors = train_vectors(TEXTS, dimension=8, min_count=1, epochs=1)
     trained("dense", vectors=vectors, options={}, notice=heard.append)
     assert any("word vectors are given" in line for line in heard)
+    with pytest.raises(InputError, match="word vectors are given"):
+        trained("dense", vectors=vectors, options={}, pretraining="vectors")
+    heard.clear()
+    trained("gru", vectors=vectors, options={"units": 4}, pretraining="language-model", notice=heard.append)
+    assert any(line.startswith("pre-trains as a language model") for line in heard)
+
+
+@pytest.mark.parametrize(
+    ("arch", "options", "pretraining", "words"),
+    [
+        ("dense", {}, "language-model", "an LSTM or GRU of one layer"),
+        ("lstm", {"layers": 2}, "language-model", "an LSTM or GRU of one layer"),
+        ("dense", {}, "vector", "did you mean 'vectors'"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(arch: str, options: dict[str, Any], pretraining: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        trained(arch, options=options, pretraining=pretraining)
 
 
 @pytest.mark.usefixtures("_heard")
@@ -92,34 +114,37 @@ def test_an_interrupted_pre_training_goes_on_to_the_same_weights(tmp_path: Path)
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(TrainingInterrupted, match="run the same command again"):
-        trained(state=tmp_path / "state", notice=press)
+        language_model(state=tmp_path / "state", notice=press)
     heard: list[str] = []
-    resumed = trained(state=tmp_path / "state", notice=heard.append)
+    resumed = language_model(state=tmp_path / "state", notice=heard.append)
     assert any(line.startswith("pre-training resumed after 4 epochs") for line in heard)
-    assert same(resumed, trained())
+    assert same(resumed, language_model())
 
 
 @pytest.mark.usefixtures("_heard")
-@pytest.mark.parametrize(("arch", "words"), [("lstm", "pre-training is done"), ("dense", "word vectors are trained already")])
-def test_a_training_stopped_later_does_not_learn_them_again(arch: str, words: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("arch", "pretraining", "words"),
+    [("lstm", "language-model", "pre-training is done"), ("dense", "auto", "word vectors are trained already")],
+)
+def test_a_training_stopped_later_does_not_learn_them_again(arch: str, pretraining: str, words: str, tmp_path: Path) -> None:
     def press(epoch: Epoch) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(TrainingInterrupted):
-        trained(arch, state=tmp_path / "state", on_epoch=press)
+        trained(arch, pretraining=pretraining, state=tmp_path / "state", on_epoch=press)
     heard: list[str] = []
-    resumed = trained(arch, state=tmp_path / "state", notice=heard.append)
+    resumed = trained(arch, pretraining=pretraining, state=tmp_path / "state", notice=heard.append)
     assert any(words in line for line in heard)
     assert any("resumed after 1 epochs" in line for line in heard)
-    assert same(resumed, trained(arch))
+    assert same(resumed, trained(arch, pretraining=pretraining))
     resumed.save(tmp_path / "model")
     assert not (tmp_path / "state").exists()
 
 
 def test_the_state_of_other_unlabelled_texts_is_refused(tmp_path: Path) -> None:
-    trained("gru", state=tmp_path / "state")
+    language_model("gru", state=tmp_path / "state")
     with pytest.raises(TrainingError, match="state of another training"):
-        trained("gru", state=tmp_path / "state", unlabelled=MORE[::-1])
+        language_model("gru", state=tmp_path / "state", unlabelled=MORE[::-1])
 
 
 @pytest.mark.parametrize(("unlabelled", "words"), [("one text", "not one string"), (["fine", None], "unlabelled text 1 is a")])
@@ -139,6 +164,7 @@ def test_the_command_line_takes_a_table_of_unlabelled_texts(tmp_path: Path) -> N
     (tmp_path / "more.csv").write_text("text\n" + "".join(f'"{text}"\n' for text in MORE), "utf-8")
     given = ["--data", str(tmp_path / "mine.csv"), "--unlabelled", str(tmp_path / "more.csv"), "--out", str(tmp_path / "m")]
     options = ["--option", "units=8", "--option", "embedding_dim=8", "--arch", "lstm", "--epochs", "1", "--threads", "1"]
+    options += ["--pretraining", "language-model"]
     done = CliRunner().invoke(command, given + options, catch_exceptions=False)
     assert done.exit_code == 0
     assert f"({len(MORE) + 54} texts, " in done.stderr  # a tenth of the labelled ones is set aside

@@ -18,13 +18,20 @@ __all__ = ["train"]
     epilog=epilog(
         "textlrp train --data imdb --data-dir ~/data --embeddings glove.txt.gz --arch dense --out my-dense",
         "textlrp train --data reviews.csv --arch lstm --out my-lstm",
-        "textlrp train --data reviews.csv --unlabelled more.csv --arch lstm --out my-lstm",
+        "textlrp train --data reviews.csv --unlabelled more.csv --arch dense --out my-dense",
         "textlrp train --data topics/ --embeddings glove-wiki-gigaword-100 --arch cnn --epochs 5 --out my-cnn",
     )
 )
 @data_options
 @click.option(
     "--unlabelled", metavar="D", help="More texts, to be learnt from before the labels: imdb:unsup, a table, a folder."
+)
+@click.option(
+    "--pretraining",
+    type=click.Choice(["auto", "vectors", "language-model"]),
+    default="auto",
+    show_default=True,
+    help="What --unlabelled is for: word vectors (auto: unless --embeddings are given), a language model (lstm, gru).",
 )
 @click.option(
     "--embeddings", metavar="NAME|PATH", help="A file of GloVe or word2vec vectors, or a name of gensim's downloader."
@@ -48,6 +55,7 @@ __all__ = ["train"]
 def train(
     data: str,
     unlabelled: str | None,
+    pretraining: str,
     embeddings: str | None,
     arch: str,
     out: Path,
@@ -61,8 +69,8 @@ def train(
 ) -> None:
     """Train a classifier on labelled texts and write it to a folder.
 
-    With --unlabelled, an LSTM or GRU is first trained as a language model on all texts, labelled or not; a dense or
-    convolutional network begins with word vectors trained on them. What is not given is chosen from the data and said. A
+    With --unlabelled, the network begins with word vectors trained on all texts, labelled or not, or an LSTM or GRU is first
+    trained on them as a language model. What is not given is chosen from the data and said. A
     validation part is set aside, stratified; training stops when it no longer improves, and the best weights are kept. Killed
     or interrupted, the same command goes on where it was.
     """
@@ -86,6 +94,7 @@ def train(
                 texts,
                 labels,
                 unlabelled=more,
+                pretraining=pretraining,
                 state=out.with_name(out.name + ".training"),
                 storage=storage,
                 notice=say,

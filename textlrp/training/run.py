@@ -99,6 +99,7 @@ def train(
     vectors: KeyedVectors | None = None,
     validation: float | tuple[Sequence[str], Sequence[int] | np.ndarray] = 0.1,
     unlabelled: Sequence[str] = (),
+    pretraining: str = "auto",
     options: Mapping[str, Any] | None = None,
     recipe: Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -115,10 +116,9 @@ def train(
 
     What is not given in `options` (fields of the model's configuration) and `recipe` (fields of Recipe) is chosen from the
     texts; `notice` is told what. `validation` is a share to hold out, or texts and labels. From `unlabelled` texts and the
-    training texts, what needs no labels is learnt first: a language model by a recurrent network of one layer, word vectors by
-    the others. With a `state` folder the same call goes on where it was stopped. Trains on a GPU where there is one, unless
-    `device` says otherwise. `data`, `embeddings` and `command` are words for the model card. Raises TrainingError, InputError,
-    EmbeddingError.
+    training texts, what needs no labels is learnt first: see `learn_first` for `pretraining`. With a `state` folder the same
+    call goes on where it was stopped. Trains on a GPU where there is one, unless `device` says otherwise. `data`, `embeddings`
+    and `command` are words for the model card. Raises TrainingError, InputError, EmbeddingError.
 
     >>> trained = train(["good film", "bad film"] * 50, [1, 0] * 50, classes=["bad", "good"])
     >>> trained.metrics["validation"]["accuracy"]
@@ -167,6 +167,7 @@ def train(
             config,
             numbered.encode(free, vocabulary, max_tokens=config.max_tokens),
             vocabulary,
+            pretraining=pretraining,
             given_vectors=vectors is not None,
             tokens=plan.train_tokens,
             seed=seed,

@@ -1,4 +1,4 @@
-"""What texts without labels are good for: a language model for a recurrent classifier, word vectors for the others."""
+"""What texts without labels are good for: word vectors, or a language model for a recurrent classifier."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from textlrp.errors import InputError
+from textlrp.errors import InputError, unknown_name
 from textlrp.models.batches import Encoded
 from textlrp.models.config import ModelConfig, RecurrentConfig
 from textlrp.models.recurrent import Recurrent
@@ -19,7 +19,9 @@ from textlrp.text.vocabulary import Vocabulary
 from textlrp.training.pretraining import choose_pretraining, pretrain
 from textlrp.training.resume import StateFile
 
-__all__ = ["check_unlabelled", "learn_first"]
+__all__ = ["PRETRAININGS", "check_unlabelled", "learn_first"]
+
+PRETRAININGS = ("auto", "vectors", "language-model")
 
 _EPOCHS = 5  # of word2vec
 
@@ -46,6 +48,7 @@ def learn_first(
     texts: Encoded,
     vocabulary: Vocabulary,
     *,
+    pretraining: str = "auto",
     given_vectors: bool,
     tokens: int | None,
     seed: int,
@@ -56,11 +59,19 @@ def learn_first(
 ) -> None:
     """Let `module` learn from `texts` without looking at labels, before it learns those; `tell` is told what is done.
 
-    An LSTM or GRU of one layer is trained as a language model in its directions (`pretrain`). For the others, and deeper ones,
-    word vectors are trained, unless some were given. With a `state` folder it goes on where it was stopped.
+    `pretraining` is "vectors" (word2vec trained on the texts, whatever the architecture), "language-model" (`pretrain`: for an
+    LSTM or GRU of one layer, also with given vectors) or "auto": vectors, unless some are given. A language model of few epochs
+    on some thousands of texts has not helped an LSTM on IMDB (reports/models.md). With a `state` folder it goes on where it
+    was stopped.
     """
+    if pretraining not in PRETRAININGS:
+        raise unknown_name("pretraining", pretraining, PRETRAININGS)
+    if pretraining == "vectors" and given_vectors:
+        raise InputError("word vectors are given, so none are trained: leave them out, or leave out pretraining='vectors'")
     count = f"{len(texts):,} texts, {int(texts.lengths.sum()):,} tokens"
-    if isinstance(module, Recurrent) and isinstance(config, RecurrentConfig) and config.layers == 1:
+    if pretraining == "language-model":
+        if not isinstance(module, Recurrent) or not isinstance(config, RecurrentConfig) or config.layers > 1:
+            raise InputError("a language model needs an LSTM or GRU of one layer: choose pretraining='vectors' or arch='lstm'")
         plan = choose_pretraining(texts.lengths, tokens=tokens, cuda=device.type == "cuda")
         part = "" if plan.share == 1.0 else f"{plan.share:.1%} of them, "
         tell(
@@ -69,7 +80,7 @@ def learn_first(
         )
         pretrain(module, texts, plan=plan, seed=seed, device=device, state=state, notice=notice)
     elif given_vectors:
-        tell("the unlabelled texts add their words to the vocabulary, and no more: word vectors are given")
+        tell("the unlabelled texts add their words to the vocabulary, and no more, since word vectors are given")
     else:
         tell(f"trains word vectors (word2vec, {_EPOCHS} epochs) on labelled and unlabelled texts together ({count})")
         _begin_with_vectors(module, config, texts, vocabulary, seed=seed, state=state, notice=notice)
