@@ -81,6 +81,7 @@ def main() -> None:
     parser.add_argument("--only", choices=("validation", "test", "report", "table"), help="one stage")
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=MODELS)
     parser.add_argument("--first", type=int, default=TEST["limit"], help="only so many texts of each sample")
+    parser.add_argument("--fewer", nargs="+", default=[], metavar="MODEL=N", help="only so many texts of this model's sample")
     parser.add_argument("--state", type=Path, default=ROOT / ".cache" / "faithfulness", help="where what is done is kept")
     parser.add_argument("--out", type=Path, default=ROOT / "reports")
     options = parser.parse_args()
@@ -88,12 +89,13 @@ def main() -> None:
         print(readme_table(json.loads((options.out / "faithfulness.json").read_text("utf-8"))["test"]["imdb-lstm"][-1]), end="")
         return
     found: dict[str, dict[str, Evaluation]] = {"validation": {}, "test": {}}
+    few = {name: int(number) for name, _, number in (each.partition("=") for each in options.fewer)}
     stages = [("validation", "imdb:validation", VALIDATION), ("test", "imdb:test", TEST)]
     with shown():
         for stage, data, plan in stages:
             if options.only in (None, stage, "report"):
                 for name in options.models:
-                    found[stage][name] = measured(name, data, plan, options.state, options.first)
+                    found[stage][name] = measured(name, data, plan, options.state, few.get(name, options.first))
                     print(f"{stage} {name}: {len(found[stage][name].methods)} methods", flush=True)
     if options.only in (None, "report"):
         for name, evaluation in found["test"].items():
@@ -120,7 +122,7 @@ def main() -> None:
             "test": {name: [group.to_dict() for group in each.groups()] for name, each in found["test"].items()},
         }
         write_json(options.out / "faithfulness.json", figures, indent=1)
-        write_text(options.out / "faithfulness.md", report(found["validation"], found["test"], texts=options.first))
+        write_text(options.out / "faithfulness.md", report(found["validation"], found["test"]))
 
 
 if __name__ == "__main__":

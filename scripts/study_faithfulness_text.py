@@ -21,9 +21,9 @@ EXPECTED = ("gradient × input", "gradient", "occlusion")
 SLOW = ("integrated gradients", "LIME", "SHAP")
 
 
-def report(validation: Mapping[str, Evaluation], test: Mapping[str, Evaluation], *, texts: int) -> str:
+def report(validation: Mapping[str, Evaluation], test: Mapping[str, Evaluation]) -> str:
     """Return the page."""
-    parts = [_head(test, texts), _defaults(validation), _expectations(test)]
+    parts = [_head(test), _defaults(validation), _expectations(test)]
     parts += [_model(name, found) for name, found in test.items()]
     return "\n\n".join([*parts, _limits(test)]) + "\n"
 
@@ -56,19 +56,19 @@ def readme_table(figures: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _head(test: Mapping[str, Evaluation], texts: int) -> str:
+def _head(test: Mapping[str, Evaluation]) -> str:
     first = next(iter(test.values())).settings
     lines = [
         "# How faithful the explanations are",
-        "Made by `python scripts/study_faithfulness.py`"
-        + (f" `--first {texts}`" if texts < 2000 else "")
-        + f" (seed {first['seed']}, Python {first['python']}, torch {first['torch']}, one core of a CPU). "
+        "Made by `python scripts/study_faithfulness.py` "
+        f"(seed {first['seed']}, Python {first['python']}, torch {first['torch']}, one core of a CPU that other work shared: "
+        "times are to be compared, not to be taken as they are). "
         "The figures behind every table are in `faithfulness.json`.",
         "**Texts.** For each model a sample of the 25,000 test reviews of IMDB: a pool of 5,000 is drawn by the seed, and from "
         "it texts spread evenly over five strata of length; a fifth of them is misclassified, as far as the pool goes, so that "
         "both halves of the protocol have enough texts. Columns that mix right and wrong texts mix them in that proportion. "
         + "; ".join(
-            f"{name}: {min(texts, found.settings['texts']):,} reviews, {found.settings['mean_tokens']:.0f} tokens on average, "
+            f"{name}: {value_n(found, 'aopc'):,} reviews, {found.settings['mean_tokens']:.0f} tokens on average, "
             f"weights `{found.settings['weights']}`"
             for name, found in test.items()
         )
@@ -103,8 +103,9 @@ def _head(test: Mapping[str, Evaluation], texts: int) -> str:
 def _defaults(validation: Mapping[str, Evaluation]) -> str:
     lines = [
         "## The default rule, chosen on validation texts",
-        "Every LRP preset with every gate rule on `imdb:validation`, never on test texts; combinations that give the same "
-        "explanations as another one on a model are left out. The criterion, fixed beforehand, is the separation; "
+        "Every LRP preset with every gate rule on `imdb:validation`, a tenth of the training reviews drawn by a seed, never on "
+        "test texts (the networks have learnt from most of those reviews, which all rules share). Combinations that give the "
+        "same explanations as another one on a model are left out. The criterion, fixed beforehand, is the separation; "
         f"a preset displaces the default (`epsilon`, gates `all`) if it is ahead by {MARGIN:.0%} of it or more, with its whole "
         "paired interval above 0. The margin is there because `zero` is `epsilon` without its stabiliser: a little ahead "
         "where nothing is divided by almost nothing, and without anything to hold it where something is (*not finite*: the "
@@ -130,9 +131,9 @@ def _defaults(validation: Mapping[str, Evaluation]) -> str:
     return "\n\n".join(lines)
 
 
-def value_n(found: Evaluation) -> int:
-    """Return how many texts a table is about."""
-    return found.interval(DEFAULT, "separation").n
+def value_n(found: Evaluation, column: str = "separation") -> int:
+    """Return on how many texts the default was measured."""
+    return found.interval(DEFAULT, column).n
 
 
 def _choice(name: str, winner: str, ahead: Interval, clear: bool) -> str:
