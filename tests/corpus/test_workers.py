@@ -122,3 +122,15 @@ def test_standard_input_streams_and_resumes(
     kept = [json.loads(line) for line in contents(tmp_path)["rejects.jsonl"].splitlines()]
     assert [each["row"] for each in kept] == [59]
     assert contents(tmp_path)["part-0000003.parquet"] == contents(whole_tiny)["part-0000003.parquet"]
+
+
+def test_workers_are_renewed_and_nothing_changes(
+    few: list[str], tiny: str, whole_tiny: Path, tmp_path: Path, contents: Contents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+    monkeypatch.setattr(pool, "RENEWED", 3)
+    environment = pool._environment
+    monkeypatch.setattr(pool, "_environment", lambda: started.append(1) or environment())
+    explain_corpus(tiny, few, tmp_path, shard_size=10, workers=1)
+    assert len(started) == 2
+    assert contents(tmp_path) == contents(whole_tiny)

@@ -20,6 +20,7 @@ from textlrp.corpus.worker import receive, send
 
 __all__ = ["TRIES", "run_local"]
 
+RENEWED = 64  # shards after which a worker is replaced: whatever an allocator keeps, memory stays flat
 TRIES = 3  # times that a piece is given to a worker before the run gives up
 _END = object()
 
@@ -82,6 +83,7 @@ class _Worker(threading.Thread):
         super().__init__(daemon=True)
         self.task, self.todo, self.done, self.stop = task, todo, done, stop
         self.process: subprocess.Popen[bytes] | None = None
+        self.shards = 0
         self.said = tempfile.TemporaryFile()  # noqa: SIM115 - what the worker prints, for the error message
         self.lock = threading.Lock()
 
@@ -108,6 +110,9 @@ class _Worker(threading.Thread):
             if answer is not None:
                 if "error" in answer:
                     raise as_error(answer, self.task["out"], what)
+                self.shards += 1
+                if self.shards % RENEWED == 0:
+                    self._end()
                 return answer
             if self.stop.is_set():
                 raise CorpusError("the run was stopped")
