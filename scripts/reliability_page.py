@@ -19,7 +19,7 @@ def write(found: Numbers, folder: Path) -> None:
         "Every number here was printed by the command named beside it and lies in `reliability.json`; "
         "`python scripts/reliability.py page` makes this page of it.",
         figures(found),
-        *(part(found) for part in (corpora, memory, kills, room, agreement, training, fuzz, cost)),
+        *(part(found) for part in (corpora, memory, kills, room, agreement, training, fuzz, cost, missing)),
     ]
     if "memory" in found:
         draw(found["memory"], folder / "reliability_memory.png")
@@ -197,7 +197,7 @@ def agreement(found: Numbers) -> str:
             "Stated tolerances, which tests/corpus/test_agreement.py keeps: threads, batches, padding and float64 1e-4 of the "
             "largest relevance in a text (rounding of float32); bfloat16 0.5: it keeps 8 bits of each number, enough for the "
             "prediction, not for the relevance of every word.",
-            f"`{run['command']}`; {run['machine']}",
+            f"`{run['command']}`; {run['machine']}. {run.get('note', '')}".strip(),
         ]
     )
 
@@ -247,6 +247,18 @@ def cost(found: Numbers) -> str:
 def fuzz(found: Numbers) -> str:
     """Inputs fuzzed, as scripts/fuzz.py says it."""
     return found["fuzz"]["section"].strip().replace("### ", "## ", 1) if "fuzz" in found else ""
+
+
+def missing(found: Numbers) -> str:
+    """What has not been measured for this version of the page."""
+    names = [name for name in ("memory", "kills", "room", "agreement") if name not in found]
+    if not names:
+        return ""
+    commands = ", ".join(f"`python scripts/reliability.py {name}`" for name in names)
+    return (
+        f"## Not measured for this page\n\n{commands}: the short versions of these run in tests/corpus (kills at three "
+        "moments, a disk that fills up, a worker that dies); their long versions have not been run to their end yet."
+    )
 
 
 def table(head: tuple[str, ...], rows: list[Any]) -> str:
