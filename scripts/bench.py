@@ -48,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, list[Row]]:
     kept: dict[str, Any] = {}
     if options.write is not None and options.write.with_suffix(".json").is_file():
         kept = json.loads(options.write.with_suffix(".json").read_text("utf-8"))
+        if set(options.sections) == set(SECTIONS):
+            kept = {}  # all is measured anew, and a note on the old numbers goes with them
     where = machine(options.threads) + ("; time that the process worked itself" if options.clock == "cpu" else "")
     print(where)
     for name in options.sections:

@@ -60,8 +60,12 @@ def page(kept: Mapping[str, Any], titles: Mapping[str, str], *, name: str) -> st
         "before. What misses its target says so.",
         f"![Cost against size]({name}.svg)",
     ]
-    targets = [Row(**each) for section in kept.values() for each in section["rows"] if each["target"] is not None]
+    targets = [
+        Row(**each) for key, section in kept.items() if key != "note" for each in section["rows"] if each["target"] is not None
+    ]
     parts.append(f"Of {len(targets)} targets, {sum(bool(each.reached) for each in targets)} are reached.")
+    if "note" in kept:  # what is true of these measurements alone
+        parts.append(kept["note"].strip())
     if _NOTES.is_file():
         parts.append(_NOTES.read_text("utf-8").strip())
     for section, title in titles.items():
