@@ -231,7 +231,7 @@ def cost(found: Numbers) -> str:
         core = run["texts"] / run["processor_seconds"]
         hours = 1e8 / core / 3600
         size = run["bytes"] / run["texts"] * 1e8 / 1e12
-        days = [f"{hours / n / 24:.1f}" for n in (2, 16, 100, 1000)]
+        days = [f"{hours / n / 24:.2g}" for n in (2, 16, 100, 1000)]
         rows.append((f"`{run['model']}`", f"{core:,.0f}", f"{hours:,.0f}", *days, f"{size:.2f}"))
     head = ("model", "texts a core-second", "core-hours", "days on 2 cores", "on 16", "on 100", "on 1,000", "shards, TB")
     return "\n\n".join(
