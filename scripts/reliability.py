@@ -2,7 +2,7 @@
 
     python scripts/reliability.py corpus --model imdb-dense   # all 100,000 reviews of aclImdb: time, rate, memory
     python scripts/reliability.py memory                      # 10,000 to 1,000,000 texts by repeating the corpus
-    python scripts/reliability.py kills --kills 50            # killed at random moments, compared with an undisturbed run
+    python scripts/reliability.py kills --model small         # killed 50 times, compared with an undisturbed run
     python scripts/reliability.py room                        # a disk that fills up
     python scripts/reliability.py agreement                   # threads, batches, padding, number formats, seeds
     python scripts/reliability.py page                        # reports/reliability.md and its figure
@@ -45,6 +45,7 @@ def main() -> None:
     options.add_argument("--every", type=int, default=1, help="take one text in so many (for a quick look)")
     options.add_argument("--kills", type=int, default=50)
     options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--characters", type=int, default=300, help="of each text, where memory is measured")
     options.add_argument("--table", type=Path, help="of scripts/fuzz.py table --json")
     options.add_argument("--section", type=Path, help="what scripts/fuzz.py table printed")
     options.add_argument("--sizes", type=int, nargs="+", default=[10_000, 30_000, 100_000, 300_000, 1_000_000])
@@ -116,7 +117,7 @@ def predicted(source: Path, model: str, workers: int) -> dict[str, float]:
 
 def memory(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     """Stream the corpus again and again through standard input; what is measured is memory, so texts are cut short."""
-    lines = [json.dumps(row["text"][:300]).encode() for row in reviews(10)]
+    lines = [json.dumps(row["text"][: given.characters]).encode() for row in reviews(10)]
     found = []
     for size in given.sizes:
         out = folder / str(size)
@@ -128,15 +129,22 @@ def memory(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
         manifest = json.loads((out / "manifest.json").read_text())
         found.append({"texts": manifest["counts"]["texts"], **measures})
         print(found[-1], flush=True)
-    return {"runs": found, "model": given.model, "characters": 300}
+    return {"runs": found, "model": given.model, "characters": given.characters}
 
 
 def kills(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     """Kill runs at random moments."""
+    model = given.model
+    if model == "small":
+        import textlrp
+
+        reviews = textlrp.load_reviews("bundled")
+        textlrp.TextClassifier("dense", epochs=1).fit(list(reviews["text"]), list(reviews["label"])).save(folder / "model")
+        model = str(folder / "model")
     began = time.monotonic()
-    found = kill_corpus.prove(
-        folder, kills=given.kills, seed=given.seed, model=given.model, data="bundled", shard_size=8, workers=given.workers
-    )
+    (folder / "runs").mkdir()
+    options = {"model": model, "data": "bundled", "shard_size": 8, "workers": given.workers}
+    found = kill_corpus.prove(folder / "runs", kills=given.kills, seed=given.seed, **options)
     return {**found, "seconds": time.monotonic() - began}
 
 
