@@ -35,6 +35,10 @@ def test_the_commands_of_the_tour_run(tmp_path: Path) -> None:
     rows = [f"The {a} was {b},{label}" for label, side in (("happy", ["warm", "quick"]), ("unhappy", ["cold", "slow"]))
             for a in ["service", "food", "room", "staff", "bed"] for b in side for _ in range(10)]  # fmt: skip
     (tmp_path / "reviews.csv").write_text("text,label\n" + "\n".join(rows) + "\n", "utf-8")
+    more = "\n".join(
+        f"The {a} was warm and the {b} was slow" for a in ["pool", "bar", "view"] for b in ["lift", "tram"] for _ in range(8)
+    )
+    (tmp_path / "more.csv").write_text(f"text\n{more}\n", "utf-8")
     bin_folder = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "PYTHONWARNINGS": "error"}
     for line in OFFLINE:

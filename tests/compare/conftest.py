@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-import pytest
 
 from textlrp.comparison import Compared, Comparison, Skipped
 from textlrp.explanation import Explanation
@@ -75,17 +71,3 @@ def compared(text: str, *, name: str = "positive", methods: int = 4) -> Comparis
         )
         rows.append(Compared(f"method {i} {name[:9]}", e, 0.001 * 10**i))
     return Comparison(tuple(rows), (Skipped("LIME", f"no such package {name}"),))
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if binary is None:
-        pytest.skip("there is no Chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=binary, args=arguments)
-        yield chromium
-        chromium.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,19 +54,6 @@ def test_shades_grow_evenly_from_the_ground_on_both_sides(theme: Theme) -> None:
         away = [float(np.linalg.norm(lab(each, None) - lab(theme.ground, None))) for each in shades(theme, sign)]
         assert away == sorted(away)
         assert away[0] < 7  # the weakest is hardly there
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if binary is None:
-        pytest.skip("there is no Chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=binary, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
 
 
 def cut(e: Explanation) -> Explanation:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -116,20 +114,6 @@ def test_every_shade_can_be_read(theme: Any) -> None:
 def test_several_texts_share_a_scale_or_have_their_own() -> None:
     weak, strong = explained("a"), explained("a b c d e")
     assert page([weak, strong], scale="shared") != page([weak, strong], scale="each")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if binary is None:
-        pytest.skip("there is no Chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=binary, args=arguments)
-        yield chromium
-        chromium.close()
 
 
 @pytest.mark.browser

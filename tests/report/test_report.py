@@ -118,27 +118,20 @@ def test_without_errors_audit_or_examples_there_is_still_a_page(hostile: Any, tm
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_browser_opens_it_without_a_request_or_a_foreign_script(
-    hostile_report: Report, bundled_report: Report, scheme: Any
+    browser: Any, hostile_report: Report, bundled_report: Report, scheme: Any
 ) -> None:
-    sync = pytest.importorskip("playwright.sync_api")
-    chromium = Path("/usr/bin/chromium")
-    if not chromium.exists():
-        pytest.skip("no chromium at /usr/bin/chromium")
-    with sync.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(chromium), args=["--no-sandbox"])
-        for written in (hostile_report, bundled_report):
-            page = browser.new_page(color_scheme=scheme, viewport={"width": 390, "height": 800})
-            requests: list[str] = []
-            said: list[str] = []
-            page.on("request", lambda request, to=requests: to.append(request.url))
-            page.on("console", lambda message, to=said: to.append(message.text))
-            page.on("pageerror", lambda error, to=said: to.append(str(error)))
-            page.on("dialog", lambda dialog, to=said: to.append(dialog.message))
-            page.goto(written.path.as_uri())
-            for summary in page.locator("summary").all():
-                summary.evaluate("each => each.parentElement.open = true")
-            assert requests == [written.path.as_uri()]
-            assert said == []
-            assert page.title() not in ("run", "1")
-            assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        browser.close()
+    for written in (hostile_report, bundled_report):
+        page = browser.new_page(color_scheme=scheme, viewport={"width": 390, "height": 800})
+        requests: list[str] = []
+        said: list[str] = []
+        page.on("request", lambda request, to=requests: to.append(request.url))
+        page.on("console", lambda message, to=said: to.append(message.text))
+        page.on("pageerror", lambda error, to=said: to.append(str(error)))
+        page.on("dialog", lambda dialog, to=said: to.append(dialog.message))
+        page.goto(written.path.as_uri())
+        for summary in page.locator("summary").all():
+            summary.evaluate("each => each.parentElement.open = true")
+        assert requests == [written.path.as_uri()]
+        assert said == []
+        assert page.title() not in ("run", "1")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390

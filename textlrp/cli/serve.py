@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import click
 
 from textlrp.cli.common import epilog, say
@@ -101,8 +103,8 @@ def serve(
 
                 webbrowser.open(address_of(listening))
 
-        run(settings, listening, app=app, ready=ready)
-    except KeyboardInterrupt:
+        with contextlib.suppress(KeyboardInterrupt):
+            run(settings, listening, app=app, ready=ready)
         say("stopped")
     finally:
         listening.close()

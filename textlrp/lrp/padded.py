@@ -33,7 +33,7 @@ def segments(sizes: Sequence[int]) -> list[tuple[int, int]]:
     """Cut time where too many texts have ended, (start, stop) each, not too short.
 
     >>> segments([4] * 20 + [1] * 20)
-    [(0, 22), (22, 40)]
+    [(0, 23), (23, 40)]
     """
     found, start, waste = [], 0, 0
     for t in range(1, len(sizes)):
