@@ -75,6 +75,15 @@ def measured(name: str, data: str, plan: dict[str, Any], state: Path, first: int
     return evaluate_sample(classifier, sample, state=state, seed=SEED, lexicon=LEXICON, **how)
 
 
+def rounded(value: Any) -> Any:
+    """Return the figures with five significant digits."""
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    if isinstance(value, dict):
+        return {key: rounded(each) for key, each in value.items()}
+    return [rounded(each) for each in value] if isinstance(value, list) else value
+
+
 def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -121,7 +130,7 @@ def main() -> None:
             "validation": {name: each.to_dict() for name, each in found["validation"].items()},
             "test": {name: [group.to_dict() for group in each.groups()] for name, each in found["test"].items()},
         }
-        write_json(options.out / "faithfulness.json", figures, indent=1)
+        write_json(options.out / "faithfulness.json", rounded(figures), indent=None)
         write_text(options.out / "faithfulness.md", report(found["validation"], found["test"]))
 
 

@@ -169,6 +169,12 @@ def _expectations(test: Mapping[str, Evaluation]) -> str:
                 n = found.difference(DEFAULT, other, "aopc").n
                 rows.append(f"| {name} | {other} | {n:,} | " + " | ".join(differences) + f" | {ratio:.2g} |")
     lines.append("\n".join(rows))
+    lines.append(
+        "Where the differences are 0: the dense network is linear but for its maxima, and so is the CNN "
+        "behind its ReLU, so LRP, "
+        "gradient × input and (dense) class activation are the same there but for the stabiliser. The recurrent networks are "
+        "where the rules part."
+    )
     if "imdb-lstm" in test:
         lines.append(_verdict(test["imdb-lstm"]))
     return "\n\n".join(lines)
@@ -179,6 +185,8 @@ def _judged(found: Evaluation, other: str, column: str) -> str:
     sign = COLUMNS[column].sign
     low, high = sorted((sign * ahead.low, sign * ahead.high))
     shown = _shown(ahead)
+    if abs(ahead.mean) < 0.0005:  # 0 as it is printed
+        return shown
     return f"**{shown}**" if low > 0 else f"~~{shown}~~" if high < 0 else shown
 
 
@@ -188,15 +196,27 @@ def _verdict(found: Evaluation) -> str:
         if other in found.methods:
             ahead = found.difference(DEFAULT, other, "aopc")
             word = "confirmed" if ahead.low > 0 else "refuted" if ahead.high < 0 else "left open"
-            said.append(f"ahead of {other} in AOPC: {word} ({_shown(ahead)}, {ahead.n:,} texts)")
+            apart = found.difference(DEFAULT, other, "separation")
+            said.append(
+                f"ahead of {other} in AOPC: {word} ({_shown(ahead)}, {ahead.n:,} texts); in separation {_side(apart)} "
+                f"({_shown(apart)})"
+            )
     for other in SLOW:
         if other in found.methods:
             share = found.facts[DEFAULT]["ms"] / found.facts[other]["ms"]
             word = "confirmed" if share < 0.2 else "refuted"
             ahead = found.difference(DEFAULT, other, "aopc")
-            side = "ahead" if ahead.low > 0 else "behind" if ahead.high < 0 else "level"
-            said.append(f"a fraction of the cost of {other}: {word} ({share:.2%} of its time; in AOPC {side}, {_shown(ahead)})")
+            apart = found.difference(DEFAULT, other, "separation")
+            said.append(
+                f"a fraction of the cost of {other}: {word} ({share:.1%} of its time); in AOPC {_side(ahead)} "
+                f"({_shown(ahead)}), "
+                f"in separation {_side(apart)} ({_shown(apart)})"
+            )
     return "For the LSTM, one by one:\n\n" + "\n".join(f"- {each}" for each in said)
+
+
+def _side(ahead: Interval) -> str:
+    return "ahead" if ahead.low > 0 else "behind" if ahead.high < 0 else "level"
 
 
 def _model(name: str, found: Evaluation) -> str:
