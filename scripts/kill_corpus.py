@@ -37,6 +37,7 @@ def main() -> None:
     options.add_argument("--data", default="bundled")
     options.add_argument("--shard-size", type=int, default=16)
     options.add_argument("--workers", type=int, default=2)
+    options.add_argument("--seconds", type=float, default=float("inf"), help="kill no more after so long")
     given = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="kill-corpus-") as folder:
         found = prove(Path(folder), **vars(given))
@@ -44,9 +45,20 @@ def main() -> None:
     sys.exit(0 if found["identical"] == found["finished"] and not found["leftovers"] else 1)
 
 
-def prove(folder: Path, *, kills: int, seed: int, model: str, data: str, shard_size: int, workers: int) -> dict[str, Any]:
+def prove(
+    folder: Path,
+    *,
+    kills: int,
+    seed: int,
+    model: str,
+    data: str,
+    shard_size: int,
+    workers: int,
+    seconds: float = float("inf"),
+) -> dict[str, Any]:
     """Return how many runs were killed and resumed, and whether each that ended is identical to the undisturbed one."""
     draw = random.Random(seed)
+    end = time.monotonic() + seconds
     command = [sys.executable, "-m", "textlrp", "explain-corpus", "--model", model, "--data", data]
     command += ["--shard-size", str(shard_size), "--workers", str(workers)]
     reference = folder / "undisturbed"
@@ -56,6 +68,7 @@ def prove(folder: Path, *, kills: int, seed: int, model: str, data: str, shard_s
     number = 0
     while found["kills"] < kills or (folder / str(number)).exists():
         out = folder / str(number)
+        kills = kills if time.monotonic() < end else 0
         process = _start([*command, "--out", str(out)])
         if found["kills"] < kills:
             early = draw.random() < 0.2

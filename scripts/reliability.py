@@ -44,6 +44,7 @@ def main() -> None:
     options.add_argument("--workers", type=int, default=2)
     options.add_argument("--every", type=int, default=1, help="take one text in so many (for a quick look)")
     options.add_argument("--kills", type=int, default=50)
+    options.add_argument("--seconds", type=float, default=float("inf"), help="kill no more after so long")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--characters", type=int, default=300, help="of each text, where memory is measured")
     options.add_argument("--table", type=Path, help="of scripts/fuzz.py table --json")
@@ -143,7 +144,13 @@ def kills(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
         model = str(folder / "model")
     began = time.monotonic()
     (folder / "runs").mkdir()
-    options = {"model": model, "data": "bundled", "shard_size": 8, "workers": given.workers}
+    options: dict[str, Any] = {
+        "model": model,
+        "data": "bundled",
+        "shard_size": 8,
+        "workers": given.workers,
+        "seconds": given.seconds,
+    }
     found = kill_corpus.prove(folder / "runs", kills=given.kills, seed=given.seed, **options)
     return {**found, "seconds": time.monotonic() - began}
 

@@ -112,14 +112,15 @@ def memory(found: Numbers) -> str:
     ]
     return "\n\n".join(
         [
-            "## Memory does not grow with the corpus",
+            "## Memory and the number of texts",
             "The corpus again and again through standard input (`--data -`), each review cut after "
             f"{found['memory']['characters']} characters to save time, `{found['memory']['model']}`, two workers. "
             f"Memory is that "
             "of all processes, without mapped files; the second half's mean shows whether it still grows.",
             "![Peak memory against the number of texts](reliability_memory.png)",
             table(("texts", "time", "texts/s", "peak, MB", "mean of the second half, MB"), rows),
-            f"`{found['memory']['command']}`; {found['memory']['machine']}; other jobs ran beside it, so the rates are low.",
+            f"`{found['memory']['command']}`; {found['memory']['machine']}; other work ran beside it. "
+            + found["memory"].get("note", ""),
         ]
     )
 
