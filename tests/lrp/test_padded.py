@@ -53,6 +53,36 @@ def test_packed_texts_get_the_same_relevance_in_either_precision(use: str, both:
         torch.testing.assert_close(found.double(), expected, atol=1e-4, rtol=1e-3)
 
 
+class Filled(nn.Module):
+    """As above, but what stands on padding is a number, which the sum over the words reads as well."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.value = value
+        self.embedding = nn.Embedding(50, 12)
+        self.lstm = nn.LSTM(12, 16, batch_first=True)
+        self.output = nn.Linear(16, 3, bias=False)
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        packed = pack_padded_sequence(self.embedding(ids), lengths, batch_first=True, enforce_sorted=False)
+        out, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, padding_value=self.value)
+        return self.output(out.sum(1))
+
+
+def test_a_number_on_padding_takes_its_share_as_a_constant() -> None:
+    ids = torch.randint(1, 50, (len(LENGTHS), int(LENGTHS.max())), generator=torch.Generator().manual_seed(1))
+    filled, empty = (
+        lrp.attribute(Filled(value).double(), ids, LENGTHS, target=1, composite=lrp.Composite(default=lrp.Zero()))
+        for value in (0.5, 0.0)
+    )
+    weights = Filled(0.0).output.weight[1].double().sum()
+    constant = 0.5 * weights * (LENGTHS.max() - LENGTHS)
+    torch.testing.assert_close(filled.ledger["bias"] - empty.ledger["bias"], constant.detach())
+    torch.testing.assert_close(filled.tokens, empty.tokens)
+    assert filled.residual.abs().max() < 1e-9
+
+
 def test_segments_follow_each_other_and_none_is_short() -> None:
     sizes = sorted(torch.randint(1, 33, (200,), generator=torch.Generator().manual_seed(0)).tolist(), reverse=True)
     found = segments(sizes)

@@ -11,7 +11,7 @@ from textlrp.lrp.gates import Gate, Split
 from textlrp.lrp.numbers import quotient, sign, stabilise
 from textlrp.lrp.rule import Rule
 
-__all__ = ["Above", "Back", "Cell", "Product", "Side", "Tally", "Totals", "pieces", "shift"]
+__all__ = ["Above", "Back", "Cell", "Product", "Tally", "Totals", "pieces", "shift"]
 
 Carried = tuple[torch.Tensor | None, torch.Tensor | None]
 
@@ -29,22 +29,6 @@ class Cell(NamedTuple):
     def b(self) -> torch.Tensor | None:
         """Both biases together."""
         return None if self.b_ih is None or self.b_hh is None else self.b_ih + self.b_hh
-
-
-class Side(NamedTuple):
-    """One direction of a level, in reading order: x [T, B, E], h [T, B, H], h_0 and c_0 [B, H], its weights, the carry that
-    comes back to h, that of c_n [B, H] or None, and the last step of each text [B]. `flipped`: x, h and what arrived stand in
-    the order of the words, and are read from the end."""
-
-    x: torch.Tensor
-    h: torch.Tensor
-    h0: torch.Tensor
-    c0: torch.Tensor
-    cell: Cell
-    arrived: torch.Tensor | None
-    end: torch.Tensor | None
-    at: torch.Tensor
-    flipped: bool = False
 
 
 class Above(NamedTuple):

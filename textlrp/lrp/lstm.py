@@ -7,208 +7,185 @@ With R_h = h · q and R_c = c · q_c (Arras et al. 2017), backwards in time, s =
     q_{t−1} += Uᵀ p_t,    and Wᵀ p_t is the carry of x_t
 
 All gates follow from h, which the forward pass gave: one product. Only three numbers of each cell and step are kept (f, c and
-i g / (z + ε s(z))); everything else lives in pieces of a few steps that stay in the processor's cache. As h_t / c_t · c_t /
+v = i g / (z + ε s(z))); everything else lives in pieces of a few steps that stay in the processor's cache. As h_t / c_t · c_t /
 (c_t + ε s) = h_t / (c_t + ε s), even the output gate is not needed, unless ε is too small to keep this quotient exact.
 
-Inside, z is doubled and c halved where ε allows: then i g / 2 = i (σ(2z) − ½), and one sigmoid serves all gates; k comes out
-doubled, p halved, and U, doubled like z, sets that right. Both directions walk side by side: [D, T, B, H], D = 1 or 2.
+Inside, z is doubled and c halved where ε allows: then i g / 2 = i (σ(2z) − ½), and one sigmoid serves all gates (tanh costs ten
+times as much); k comes out doubled, p halved, and U, doubled like z, sets that right. All arrays are rows in reading order (see
+rows.py); both directions walk side by side: [D, N, H], D = 1 or 2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 
-from textlrp.lrp.cells import Back, Side, Tally, pieces
+from textlrp.lrp.cells import Back, Cell, Tally
+from textlrp.lrp.numbers import signed
+from textlrp.lrp.rows import Piece, Rows
+from textlrp.lrp.scratch import scratch
 
-__all__ = ["FAINT", "lstm_all"]
+__all__ = ["FAINT", "Direction", "lstm_all"]
 
 FAINT = {torch.float32: 1e-25, torch.float64: 1e-200}  # below this a carry is 0: arithmetic with subnormal numbers is slow
 _EVERY = 8
 
 
-def lstm_all(
-    sides: Sequence[Side], epsilon: float, *, steps: bool, alive: list[int] | None = None, summed: bool = False
-) -> list[Back]:
-    """Return, for each direction, the carries of x [T, B, E] and of the initial states, for the carry of h [T, B, H].
+class Direction(NamedTuple):
+    """One direction of a level: x [N, E] and h [N, H] as rows in reading order, h_0 and c_0 [B, H], its weights, and the carry
+    that comes back to c_n, [B, H] or None."""
 
-    `alive` [T] are the numbers of texts, the longest first, that have a word at each step (None: all). With `summed`, x gets
-    its relevance summed over E, [T, B], instead of a carry.
-    """
-    walk = _Walk(sides, epsilon, alive)
+    x: torch.Tensor
+    h: torch.Tensor
+    h0: torch.Tensor
+    c0: torch.Tensor
+    cell: Cell
+    end: torch.Tensor | None
+
+
+def lstm_all(
+    rows: Rows, sides: Sequence[Direction], q: torch.Tensor, epsilon: float, *, steps: bool, summed: bool = False
+) -> list[Back]:
+    """Return, for each direction, the carries of x, [N, E], and of the initial states, for the carry q of h, [D, N, H], which
+    is overwritten. With `summed`, x gets its relevance summed over E, [N], instead of a carry."""
+    walk = _Walk(rows, sides, epsilon)
     walk.forwards()
-    return walk.backwards(steps=steps, summed=summed)
+    return walk.backwards(q, steps=steps, summed=summed)
 
 
 class _Walk:
     """One level of an LSTM: forwards for the gates, backwards for the relevance."""
 
-    def __init__(self, sides: Sequence[Side], epsilon: float, alive: list[int] | None) -> None:
-        self.sides, self.epsilon, self.alive = sides, epsilon, alive
-        (count, batch, size), like = sides[0].h.shape, sides[0].h
-        self.count, self.batch, self.size = count, batch, size
+    def __init__(self, rows: Rows, sides: Sequence[Direction], epsilon: float) -> None:
+        self.rows, self.sides, self.epsilon, like = rows, sides, epsilon, sides[0].h
+        size = like.shape[1]
         self.sure = epsilon * epsilon >= 4 * torch.finfo(like.dtype).eps
         self.scale = 2.0 if self.sure else 1.0
-        rows, own = slice(0, (3 if self.sure else 4) * size), slice(2 * size, 3 * size)
-        self.weights, self.bias = [], []
+        self.bias, self.forget, self.others, self.w, self.u = [], [], [], [], []
         for cell in (side.cell for side in sides):
-            weights, bias = torch.cat([cell.w[rows], cell.u[rows]], 1), like.new_zeros(rows.stop)
-            weights[own] *= self.scale
-            if cell.b is not None:
-                bias.copy_(cell.b[rows])
-                bias[own] *= self.scale
-            self.weights.append(weights)
-            self.bias.append(bias)
-        self.own = own
-        kept = [like.new_empty(len(sides), *like.shape) for _ in range(3 if self.sure else 4)]
-        self.f, self.v, self.c = kept[:3]  # v = i g / (z + ε s(z)), with the sign of z
+            bias = like.new_zeros(4 * size) if cell.b is None else cell.b
+            joint = torch.cat([cell.w, cell.u, bias[:, None]], 1)  # [4H, E+H+1], of x, h and 1
+            i, f, g, o = joint.split(size)
+            g = g * self.scale
+            self.forget.append(f.t().contiguous())
+            self.others.append(torch.cat([i, g] if self.sure else [i, g, o]).t().contiguous())
+            self.w.append(g[:, : -size - 1])
+            self.u.append(g[:, -size - 1 : -1])
+            self.bias.append(g[:, -1].contiguous())
+        self.pieces = list(rows.pieces(size))
+        kept = scratch(like, 3 if self.sure else 4, len(sides), *like.shape).unbind(0)
+        self.f, self.v, self.c = kept[:3]  # v has the sign of z
         self.a = None if self.sure else kept[3]  # h / (c + ε s(c))
-
-    def _pieces(self) -> Iterator[tuple[slice, int]]:
-        """Cut time into pieces, each with the number of texts that have a word at its first step."""
-        start = 0
-        while start < self.count:
-            texts = self.batch if self.alive is None else self.alive[start]
-            stop = start + pieces(self.count - start, texts * self.size)[0].stop
-            yield slice(start, stop), texts
-            start = stop
 
     def forwards(self) -> None:
         """Work out the gates from x and h, and walk c forwards."""
-        size, last = self.size, torch.stack([side.c0 for side in self.sides]) / self.scale
-        for piece, texts in self._pieces():
-            gates = self._gates(piece, texts)  # [D, n, B, 3H]
-            f, v, c = (each[:, piece, :texts] for each in (self.f, self.v, self.c))
-            i, forget, z = (gates[..., k * size : (k + 1) * size] for k in range(3))
+        size, last = self.sides[0].h.shape[1], torch.stack([side.c0 for side in self.sides]) / self.scale
+        for piece in self.pieces:
+            f, v, c = (each[:, piece.rows] for each in (self.f, self.v, self.c))
+            gates = self._gates(piece, f)  # [D, n, 2H]
+            i, z = (gates[..., k * size : (k + 1) * size] for k in range(2))
             stable = z.abs().add_(self.scale * self.epsilon)
+            f.sigmoid_()
             if self.sure:
                 gates.sigmoid_()
-                new = torch.sub(z, 0.5).mul_(i)
-                torch.div(new, stable, out=v)
+                torch.sub(z, 0.5, out=c).mul_(i)
+                torch.div(c, stable, out=v)
             else:
                 pre, nothing = z.clone(), z == 0
                 gates.sigmoid_()
-                new = pre.tanh().mul_(i)
-                v.copy_(torch.where(nothing, i, new / stable.masked_fill_(nothing, 1.0)))
-            f.copy_(forget)
-            last = last[:, :texts]
-            for now, keep, added in zip(c.unbind(1), f.unbind(1), new.unbind(1), strict=True):
-                last = torch.addcmul(added, keep, last, out=now)
+                torch.tanh(pre, out=c).mul_(i)
+                v.copy_(torch.where(nothing, i, c / stable.masked_fill_(nothing, 1.0)))
+            for n, now, keep in zip(piece.sizes, c.split(piece.sizes, 1), f.split(piece.sizes, 1), strict=True):
+                last = now.addcmul_(keep, last if last.shape[1] == n else last[:, :n])
             if self.a is not None:
-                o, nothing = gates[..., 3 * size :], c == 0
+                o, nothing = gates[..., 2 * size :], c == 0
                 stable = c.abs().add_(self.epsilon).masked_fill_(nothing, 1.0)
-                self.a[:, piece, :texts] = torch.where(nothing, o, o * (c.tanh().abs_() / stable))
+                self.a[:, piece.rows] = torch.where(nothing, o, o * (c.tanh().abs_() / stable))
 
-    def _part(self, d: int, name: str, start: int, stop: int, texts: int) -> torch.Tensor:
-        """Return steps of x, h or what arrived at h in one direction, in reading order."""
-        side, data = self.sides[d], getattr(self.sides[d], name)
-        if not side.flipped:
-            return data[start:stop, :texts]
-        return data[self.count - stop : self.count - start, :texts].flip(0)
-
-    def _parts(self, name: str, piece: slice, texts: int) -> torch.Tensor:
-        return torch.stack([self._part(d, name, piece.start, piece.stop, texts) for d in range(len(self.sides))])
-
-    def _gates(self, piece: slice, texts: int) -> torch.Tensor:
-        count, width, first = piece.stop - piece.start, self.sides[0].x.shape[-1], piece.start == 0
-        states = self.c.new_empty(count, texts, width + self.size)
-        gates = self.c.new_empty(len(self.sides), count * texts, len(self.weights[0]))
+    def _gates(self, piece: Piece, f: torch.Tensor) -> torch.Tensor:
+        """Write the pre-activation of f, [D, n, H], and return those of the other gates, side by side."""
+        first, (start, stop), sizes = piece.first, (piece.rows.start, piece.rows.stop), piece.sizes
+        width, size = self.sides[0].x.shape[1], self.sides[0].h.shape[1]
+        states = self.c.new_ones(stop - start, width + size + 1)
+        inputs, states_before = states[:, :width], states[:, width:-1]
+        gates = self.c.new_empty(len(self.sides), stop - start, self.others[0].shape[1])
+        before = self.rows.sizes[first - 1] if first else 0  # how many texts the step before has
         for d, side in enumerate(self.sides):
-            states[..., :width] = self._part(d, "x", piece.start, piece.stop, texts)
-            states[first:, :, width:] = self._part(d, "h", piece.start - (not first), piece.stop - 1, texts)
-            if first:
-                states[0, :, width:] = side.h0[:texts]
-            torch.addmm(self.bias[d], states.flatten(0, 1), self.weights[d].t(), out=gates[d])
-        return gates.view(len(self.sides), count, texts, -1)
+            inputs.copy_(side.x[start:stop])
+            if before == sizes[-1]:
+                states_before.copy_(side.h[start - before : stop - before])
+            else:
+                last = side.h[start - before :] if first else side.h0
+                for n, now, h in zip(sizes, states_before.split(sizes), side.h[start:stop].split(sizes), strict=True):
+                    now.copy_(last[:n])
+                    last = h
+            torch.mm(states, self.forget[d], out=f[d])
+            torch.mm(states, self.others[d], out=gates[d])
+        return gates
 
-    def _shares(self, piece: slice, texts: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what q_t and k_{t+1} are multiplied with to give k_t, [D, n, B, H]."""
-        ahead = slice(piece.start + 1, min(piece.stop + 1, self.count))
-        c = self.c[:, piece, :texts].abs()
-        keep = torch.zeros_like(c)
-        keep[:, : ahead.stop - ahead.start] = self.f[:, ahead, :texts]
-        if self.alive is not None and piece.stop < self.count:
-            keep[:, -1, self.alive[piece.stop] :] = 0.0
-        a = None if self.a is None else self.a[:, piece, :texts].clone()
-        if self.epsilon:
-            stable = c + self.epsilon / self.scale
-            keep.mul_(c.div_(stable))
-            if a is None:
-                a = self._parts("h", piece, texts).abs_().div_(stable)
-        assert a is not None
-        return a, keep
-
-    def backwards(self, *, steps: bool, summed: bool) -> list[Back]:
-        """Go from the last piece to the first."""
-        sides, like, own = self.sides, self.sides[0].h, self.own
-        faint, make = FAINT[like.dtype], torch.empty_like if self.alive is None else torch.zeros_like
-        width = sides[0].x.shape[-1]
-        w, u = [weights[own, :width] for weights in self.weights], torch.stack([each[own, width:] for each in self.weights])
-        to_x = [make(side.x[..., 0] if summed else side.x, memory_format=torch.contiguous_format) for side in sides]
-        rows = like.new_zeros(len(sides), self.batch, self.size)
-        lost_z, lost_c, taken, k, p = (rows.clone() for _ in range(5))
-        over_time = like.new_zeros(2, len(sides), *like.shape[:2]) if steps else None
+    def backwards(self, q: torch.Tensor, *, steps: bool, summed: bool) -> list[Back]:
+        """Go from the last step to the first."""
+        sides, (count, width), u = self.sides, self.sides[0].x.shape, torch.stack(self.u)
+        to_x = q.new_empty(len(sides), count) if summed else q.new_empty(len(sides), count, width)
+        taken, lost = q.new_empty(2, len(sides), count)
+        over_time = q.new_empty(2, len(sides), count) if steps else None
         ends = self._ends()
-        for piece, texts in reversed(list(self._pieces())):
-            a, keep = self._shares(piece, texts)
-            v, c = self.v[:, piece, :texts], self.c[:, piece, :texts]
-            write, q = v.abs(), self._parts("arrived", piece, texts)
-            k, p = _widened(k, texts), _widened(p, texts)
-            views = zip(range(piece.start, piece.stop), *(each.unbind(1) for each in (q, a, keep, write)), strict=True)
-            for t, now_q, now, now_keep, now_write in reversed(list(views)):
-                if len(sides) == 1:
-                    now_q[0].addmm_(p[0], u[0])
-                else:
-                    now_q.baddbmm_(p, u)
-                now.mul_(now_q).addcmul_(k, now_keep)
-                if t in ends:
-                    now += ends[t][:, :texts]
-                if t % _EVERY == 0:
-                    now.copy_(torch.hardshrink(now, faint))
-                k, p = now, now_write.mul_(now)
-            for d, out in enumerate(to_x):
-                carry = torch.mm(write[d].flatten(0, 1), w[d]).view(*write.shape[1:3], -1)
-                if summed:
-                    carry = carry.mul_(self._part(d, "x", piece.start, piece.stop, texts)).sum(-1)
-                out[piece, :texts] = carry
-            taken[:, :texts] += write.sum(1)
-            sign = c.sign()
+        p, m, left = ends[:, :0], ends[:, :0], len(self.rows.sizes)  # m = f_{t+1} k_{t+1}
+        for piece in reversed(self.pieces):
+            mine = piece.rows
+            c, v, back = self.c[:, mine], self.v[:, mine], q[:, mine]
+            k, whole = self._shares(mine, c)
+            write = v.abs()
+            parts = (each.split(piece.sizes, 1)[::-1] for each in (back, k, whole, write, self.f[:, mine]))
+            for n, now_q, now, now_whole, now_write, keep in zip(piece.sizes[::-1], *parts, strict=True):
+                have = p.shape[1]
+                (now_q if have == n else now_q[:, :have]).baddbmm_(p, u)
+                if have < n:  # the last step of these texts
+                    m = torch.cat([m, ends[:, have:n]], 1)
+                now.mul_(now_q).addcmul_(m, now_whole)
+                left -= 1
+                if left % _EVERY == 0:
+                    now.copy_(torch.hardshrink(now, FAINT[now.dtype]))
+                p, m = now_write.mul_(now), keep.mul_(now)
+            for d, side in enumerate(sides):
+                carry = torch.mm(write[d], self.w[d])
+                to_x[d, mine] = carry.mul_(side.x[mine]).sum(-1) if summed else carry
+                torch.mv(write[d], self.bias[d], out=taken[d, mine])
             if self.epsilon:
-                lost_z[:, :texts] += (v * a).sum(1)
-                lost_c[:, :texts] += (sign * a).sum(1)
+                lost[:, mine] = signed(c, 1 / self.scale).add_(v, alpha=self.scale).mul_(k).sum(-1)
             if over_time is not None:
-                over_time[0, :, piece, :texts] = (self._parts("h", piece, texts) * q).sum(-1)
-                over_time[1, :, piece, :texts] = ((c + sign * (self.epsilon / self.scale)) * a).sum(-1)
+                h = torch.stack([side.h[mine] for side in sides])
+                over_time[0, :, mine] = h.mul_(back).sum(-1)
+                over_time[1, :, mine] = signed(c, self.epsilon / self.scale).add_(c).mul_(k).sum(-1)
         backs = []
         for d, side in enumerate(sides):
             tally = Tally()
             if side.cell.b is not None:
-                tally.amounts["bias"] = taken[d] @ self.bias[d][own]
+                tally.amounts["bias"] = self.rows.per_text(taken[d])
             if self.epsilon:
-                tally.amounts["stabiliser"] = self.epsilon * (self.scale * lost_z[d] + lost_c[d] / self.scale).sum(-1)
+                tally.amounts["stabiliser"] = self.rows.per_text(lost[d]) * self.epsilon
             words, total = ((None, None), to_x[d]) if summed else ((to_x[d], None), None)
             hidden, cell = (None, None) if over_time is None else over_time[:, d]
-            backs.append(Back(words, (p[d] @ u[d], None), (self.f[d, 0] * k[d] / self.scale, None), tally, hidden, cell, total))
+            backs.append(Back(words, (p[d] @ self.u[d], None), (m[d] / self.scale, None), tally, hidden, cell, total))
         return backs
 
-    def _ends(self) -> dict[int, torch.Tensor]:
-        """Return what comes back to c_n as a carry of c, [D, B, H], at the steps where texts end."""
-        if all(side.end is None for side in self.sides):
-            return {}
-        given = torch.stack([torch.zeros_like(side.c0) if side.end is None else side.end for side in self.sides]) * self.scale
-        found = {}
-        for t in self.sides[0].at.unique().tolist():
-            mine, c = (self.sides[0].at == t)[None, :, None], self.c[:, t].abs()
-            whole = c / (c + self.epsilon / self.scale) if self.epsilon else torch.ones_like(c)
-            found[int(t)] = torch.where(mine, given * whole, 0.0)
-        return found
+    def _ends(self) -> torch.Tensor:
+        """Return what comes back to c_n as a carry of c, [D, B, H]."""
+        return torch.stack([torch.zeros_like(side.c0) if side.end is None else side.end * self.scale for side in self.sides])
 
-
-def _widened(tensor: torch.Tensor, texts: int) -> torch.Tensor:
-    """Keep the rows [D, B, H] of the first texts, or add rows of zeros for texts that end earlier."""
-    if tensor.shape[1] >= texts:
-        return tensor[:, :texts]
-    wide = tensor.new_zeros(len(tensor), texts, tensor.shape[2])
-    wide[:, : tensor.shape[1]] = tensor
-    return wide
+    def _shares(self, mine: slice, c: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what q_t and f_{t+1} k_{t+1} are multiplied with to give k_t, [D, n, H] each."""
+        if not self.epsilon:
+            assert self.a is not None
+            return self.a[:, mine], torch.ones_like(c)
+        whole = c.abs()
+        stable = whole + self.epsilon / self.scale
+        whole.div_(stable)
+        if self.a is not None:
+            return self.a[:, mine], whole
+        share = torch.empty_like(whole)
+        for d, side in enumerate(self.sides):
+            torch.abs(side.h[mine], out=share[d])
+        return share.div_(stable), whole

@@ -47,20 +47,21 @@ class Pad(Node):
 
     operation = "pad_packed_sequence"
 
-    def __init__(self, data: Var, sizes: torch.Tensor, lengths: torch.Tensor, *, batch_first: bool) -> None:
+    def __init__(self, data: Var, sizes: torch.Tensor, lengths: torch.Tensor, *, batch_first: bool, value: float) -> None:
         self.inputs = (data,)
-        self.sizes, self.lengths, self.batch_first = sizes, lengths, batch_first
+        self.sizes, self.lengths, self.batch_first, self.value = sizes, lengths, batch_first, value
 
     def backward(self, run: Run) -> None:
         """Pack; nothing comes back to padding, which is a constant."""
         data, out = self.inputs[0], self.outputs[0]
         c, r = (None if each is None else pack(each, self.lengths, self.batch_first)[0] for each in (out.c, out.r))
         data.add(c, r)
-        if bool((out.value[..., 0] != 0).any()) and out.c is not None:
-            mine = pad(data.value, self.sizes, self.batch_first, 0.0, out.shape[1 if self.batch_first else 0])[0]
-            constant = out.value - mine
-            if bool((constant != 0).any()):
-                run.book("bias", out, torch.where(out.c == 0, 0.0, constant * out.c))
+        if self.value != 0 and out.c is not None:
+            mine = torch.ones(data.shape[:1], dtype=torch.bool, device=out.c.device)
+            inside = pad(mine, self.sizes, self.batch_first, False, out.shape[1 if self.batch_first else 0])[0]
+            run.book(
+                "bias", out, (self.value * out.c).masked_fill_(inside.unflatten(-1, (-1, *[1] * (len(out.shape) - 2))), 0.0)
+            )
 
     def samples(self, output: Var) -> Samples:
         """The first step of the data holds every text once."""
@@ -90,7 +91,7 @@ def pad_packed_sequence(tape: Tape, args: tuple[Any, ...]) -> Any:
     out, lengths = pad(*args)
     data = tape.find(args[0])
     if data is not None:
-        node = Pad(data, args[1], lengths, batch_first=args[2])
+        node = Pad(data, args[1], lengths, batch_first=args[2], value=float(args[3]))
         tape.record(node, out)
         if data.ids:
             at = None if data.positions is None else pad(data.positions, args[1], args[2], -1, args[4])[0]

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from textlrp.lrp.sequence import Order
+from textlrp.lrp.packing import pack, pad
+from textlrp.lrp.rows import Rows
 
-__all__ = ["Read", "fast", "run", "segments"]
+__all__ = ["fast", "run", "segments"]
 
-Read = tuple[torch.Tensor, torch.Tensor]  # x [T, B, E] and h [T, B, H] of one direction, in reading order
 _SHORTEST = 16
 _WASTE = 0.1
 
@@ -52,69 +52,71 @@ def run(
     weights: Sequence[Sequence[torch.Tensor]],
     *,
     has_biases: bool,
-) -> tuple[tuple[torch.Tensor, torch.Tensor, torch.Tensor], list[Read]]:
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Run an LSTM on packed data [N, E] from the states h_0 and c_0 [D, B, H], with the weights of each direction.
 
-    Returns what torch.lstm returns (the output [N, D·H], h_n, c_n [D, B, H]), and what each direction read.
+    Returns what torch.lstm returns: the output [N, D·H], h_n, c_n [D, B, H].
     """
-    read: list[Read] = []
+    rows, size = Rows(sizes.tolist(), None), states[1].shape[2]
+    out = data.new_empty(len(data), len(weights) * size)
     ends: list[tuple[torch.Tensor, torch.Tensor]] = []
-    packed = []
     for d, mine in enumerate(weights):
-        order = Order.of(data, sizes, batch_first=False, reverse=d == 1)
-        x = order.see(data)
-        h, c_n = _one_way(func, x, sizes.tolist(), order, (states[0][d], states[1][d]), mine, has_biases=has_biases)
-        assert order.lengths is not None
-        ends.append((h[order.lengths - 1, torch.arange(h.shape[1])], c_n))
-        read.append((x, h))
-        packed.append(order.back(h))
-    out = packed[0] if len(packed) == 1 else torch.cat(packed, -1)
+        turned = rows.turned if d == 1 else None
+        x = data if turned is None else data[turned]
+        h, own = x.new_empty(len(x), size), out[:, d * size : (d + 1) * size]
+        into = own if turned is None else h
+        c_n = _one_way(func, x, into, sizes, rows, (states[0][d], states[1][d]), mine, has_biases=has_biases)
+        ends.append((into[rows.last()], c_n))
+        if turned is not None:
+            own.index_copy_(0, turned, h)
     h_n, c_n = (torch.stack(each) for each in zip(*ends, strict=True))
-    return (out, h_n, c_n), read
+    return out, h_n, c_n
 
 
 def _one_way(
     func: Callable[..., Any],
     x: torch.Tensor,
-    sizes: list[int],
-    order: Order,
+    out: torch.Tensor,
+    sizes: torch.Tensor,
+    rows: Rows,
     states: tuple[torch.Tensor, torch.Tensor],
     weights: Sequence[torch.Tensor],
     *,
     has_biases: bool,
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> torch.Tensor:
+    """Write h, [N, H], to `out`, and return c_n, [B, H]."""
     h, c = (state[None] for state in states)
-    out, c_n = x.new_zeros(*x.shape[:2], h.shape[-1]), torch.empty_like(states[1])
-    for start, stop in segments(sizes):
-        texts, rest = sizes[start], sizes[stop - 1]
+    c_n = torch.empty_like(states[1])
+    for start, stop in segments(rows.sizes):
+        texts, rest, count = rows.sizes[start], rows.sizes[stop - 1], stop - start
+        mine = slice(rows.starts[start], rows.starts[stop - 1] + rest)
         before = (h[:, :texts].contiguous(), c[:, :texts].contiguous())
-        part = x[start:stop, :texts].contiguous()
+        part = pad(x[mine], sizes[start:stop], False, 0.0, count)[0]
         found, h, c = func(part, before, list(weights), has_biases, 1, 0.0, False, False, False)
-        out[start:stop, :texts] = found
+        lengths = (sizes[start:stop, None] > torch.arange(texts)).sum(0)
+        out[mine] = found.flatten(0, 1) if rest == texts else pack(found, lengths, False)[0]
         c_n[:rest] = c[0, :rest]
         if rest < texts:
             ended = slice(rest, texts)
             walked = _cells(part[:, ended], found[:, ended], before[0][0, ended], before[1][0, ended], weights)
-            assert order.lengths is not None
-            at = order.lengths[ended] - 1 - start
-            c_n[ended] = walked[at, torch.arange(texts - rest)]
-    if len(set(sizes)) > 1:  # what ran on padding is no state
-        assert order.lengths is not None
-        out.masked_fill_((torch.arange(len(x))[:, None] >= order.lengths)[..., None], 0.0)
-    return out, c_n
+            c_n[ended] = walked[lengths[ended] - 1, torch.arange(texts - rest)]
+    return c_n
 
 
 def _cells(
     x: torch.Tensor, h: torch.Tensor, h0: torch.Tensor, c0: torch.Tensor, weights: Sequence[torch.Tensor]
 ) -> torch.Tensor:
-    """Return c [T, B, H] from x and h: c_t = f_t c_{t−1} + i_t g_t."""
+    """Return c [T, B, H] from x and h: c_t = f_t c_{t−1} + i_t g_t, with tanh(z) as 2 σ(2z) − 1."""
     size = h.shape[-1]
-    rows = slice(0, 3 * size)
-    bias = weights[2][rows] + weights[3][rows] if len(weights) == 4 else None
+    rows, own = slice(0, 3 * size), slice(2 * size, 3 * size)
+    joint = torch.cat([weights[0][rows], weights[1][rows]], 1)
+    bias = weights[2][rows] + weights[3][rows] if len(weights) == 4 else h.new_zeros(3 * size)
+    joint[own] *= 2
+    bias[own] *= 2
     before = torch.cat([h0[None], h[:-1]])
-    gates = functional.linear(torch.cat([x, before], -1), torch.cat([weights[0][rows], weights[1][rows]], 1), bias)
-    i, f, g = gates[..., :size].sigmoid(), gates[..., size : 2 * size].sigmoid(), gates[..., 2 * size :].tanh()
-    found, last = torch.empty_like(h), c0
-    for now, new, keep in zip(found.unbind(0), (i * g).unbind(0), f.unbind(0), strict=True):
-        last = torch.addcmul(new, keep, last, out=now)
-    return found
+    gates = functional.linear(torch.cat([x, before], -1), joint, bias).sigmoid_()
+    i, f, g = gates[..., :size], gates[..., size : 2 * size], gates[..., own].mul_(2).sub_(1)
+    new, last = i * g, c0
+    for now, keep in zip(new.unbind(0), f.unbind(0), strict=True):
+        last = now.addcmul_(keep, last)
+    return new

@@ -34,9 +34,10 @@ def _masked_fill(run: Run, x: Var, y: Var, args: tuple[Any, ...], kwargs: dict[s
     if value != 0:
         rows = mask.shape[-1] == 1 and mask.shape[:-1] == x.shape[:-1]
         lost = c[mask[..., 0]] if rows else c * mask.to(c.dtype)
-        if bool((lost != 0).any()):
-            lost = c * mask.to(c.dtype)
-            run.book("bias", y, torch.where(lost == 0, 0.0, lost * value))
+        if not bool(lost.count_nonzero()):
+            return c
+        lost = c * mask.to(c.dtype)
+        run.book("bias", y, torch.where(lost == 0, 0.0, lost * value))
     return c.masked_fill(mask, 0.0)
 
 
@@ -44,6 +45,9 @@ def _index_select(run: Run, x: Var, y: Var, args: tuple[Any, ...], kwargs: dict[
     if len(args) != 2 or kwargs:
         return NotImplemented
     dim, index = args  # of relevance summed over the last axis there is one axis less
+    back = index.argsort()
+    if len(index) == x.shape[dim] and torch.equal(index[back], torch.arange(len(index), device=index.device)):
+        return c.index_select(dim, back)  # a permutation
     return c.new_zeros(x.shape[: c.dim()]).index_add_(dim % len(x.shape), index, c)
 
 
@@ -84,8 +88,10 @@ def _amax(run: Run, x: Var, y: Var, args: tuple[Any, ...], kwargs: dict[str, Any
     if found is None or len(found[0]) != 1:
         return NotImplemented
     dims, keep = found
-    best = x.value == _spread(y.value, dims, keep)
-    return best * (_spread(c, dims, keep) / best.sum(dims, keepdim=True))
+    best, share = x.value == _spread(y.value, dims, keep), _spread(c, dims, keep)
+    if int(best.count_nonzero()) > y.value.numel():  # several are equal
+        share = share / best.sum(dims, keepdim=True)
+    return torch.where(best, share, 0.0)
 
 
 QUICK: dict[str, Back] = dict.fromkeys(("contiguous", "clone", "detach"), _same)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,11 +10,12 @@ from torch import nn
 
 from textlrp.errors import RelevanceError
 from textlrp.lrp import padded, stepwise
-from textlrp.lrp.cells import Above, Back, Cell, Side
+from textlrp.lrp.cells import Above, Back, Cell
 from textlrp.lrp.gru import gru_all
-from textlrp.lrp.lstm import lstm_all
+from textlrp.lrp.lstm import Direction, lstm_all
 from textlrp.lrp.names import Names
 from textlrp.lrp.numbers import wide
+from textlrp.lrp.rows import Rows
 from textlrp.lrp.rule import Plain
 from textlrp.lrp.rules import ZBox
 from textlrp.lrp.run import Run
@@ -54,7 +54,6 @@ class Level(Ruled):
         *,
         has_biases: bool,
         batch_first: bool,
-        read: list[padded.Read] | None = None,
     ) -> None:
         self.operation = operation
         self.single = operation in CELLS
@@ -66,7 +65,7 @@ class Level(Ruled):
         for var in self.inputs:
             var.needed = True
         self.cells = [_cell(each, has_biases=has_biases) for each in weights]
-        self.sizes, self.batch_first, self.read = sizes, batch_first, read  # what each direction read, if it is known
+        self.sizes, self.batch_first = sizes, batch_first
 
     def _value(self, place: int) -> torch.Tensor:
         var = self.known[place]
@@ -76,8 +75,7 @@ class Level(Ruled):
     def backward(self, run: Run) -> None:
         """Go through each direction, and add up what comes back."""
         x = self._value(0)
-        orders = [Order.of(x, self.sizes, batch_first=self.batch_first, reverse=d == 1) for d in range(len(self.cells))]
-        backs = list(zip(orders, self._directions(run, orders, x), strict=True))
+        backs = self._directions(run, x)
         first = backs[0][1]
         for order, back in backs:
             if back.total is not None and self.known[0] is not None:
@@ -113,7 +111,7 @@ class Level(Ruled):
             total = (relevance[0] if self.single else relevance).sum(-1, keepdim=True)  # the texts of x are those of the output
             run.book("bias", self.outputs[0], total.expand(self.outputs[0].shape) / self.outputs[0].shape[-1])
 
-    def _directions(self, run: Run, orders: list[Order], x: torch.Tensor) -> list[Back]:
+    def _directions(self, run: Run, x: torch.Tensor) -> list[tuple[Order | Rows, Back]]:
         rule = run.rule(self.layer())
         if isinstance(rule, ZBox):
             raise RelevanceError(
@@ -122,33 +120,51 @@ class Level(Ruled):
             )
         carried = isinstance(rule, Plain) and rule.bias == "absorb" and run.gate.name == "all"
         carried = carried and all(out.r is None for out in self.outputs[: 1 if self.single else 2])
-        fast = carried and self.operation.startswith("lstm") and self.cells[0].projection is None
-        sides, many = [], []
-        for d, (cell, order) in enumerate(zip(self.cells, orders, strict=True)):
-            flipped = fast and order.reverse and self.sizes is None
-            look = replace(order, reverse=False) if flipped else order
-            above, h = self._above(run, d, look, flipped=flipped)
-            states = [self._value(place)[d] for place in range(1, len(self.given))]
-            seen = look.see(x) if self.read is None else self.read[d][0]
-            sides.append(Side(seen, h, states[0], states[-1], cell, above.c, above.c_n, above.at, flipped))
-            many.append(above)
-        if fast:
-            alive = None if self.sizes is None else self.sizes.tolist()
-            summed = run.layers is None and self.known[0] is not None and self.known[0].summed
-            return lstm_all(sides, rule.epsilon, steps=run.steps, alive=alive, summed=summed)
-        pairs = zip(sides, many, strict=True)
-        if carried and self.operation.startswith("gru"):
-            return [gru_all(*side[:3], side.cell, above, rule.epsilon, steps=run.steps) for side, above in pairs]
-        walk = _STEPWISE[self.operation.split("_")[0]]
-        return [walk(*side[:5], above, rule, run.gate, steps=run.steps) for side, above in pairs]
+        if carried and self.operation.startswith("lstm") and self.cells[0].projection is None:
+            return self._fast(run, x, rule.epsilon)
+        found: list[tuple[Order | Rows, Back]] = []
+        for d, cell in enumerate(self.cells):
+            order = Order.of(x, self.sizes, batch_first=self.batch_first, reverse=d == 1)
+            above, h = self._above(run, d, order)
+            seen, states = order.see(x), [self._value(place)[d] for place in range(1, len(self.given))]
+            if carried and self.operation.startswith("gru"):
+                found.append((order, gru_all(seen, h, states[0], cell, above, rule.epsilon, steps=run.steps)))
+            else:
+                walk = _STEPWISE[self.operation.split("_")[0]]
+                found.append((order, walk(seen, h, states[0], states[-1], cell, above, rule, run.gate, steps=run.steps)))
+        return found
 
-    def _above(self, run: Run, d: int, order: Order, *, flipped: bool) -> tuple[Above, torch.Tensor]:
+    def _fast(self, run: Run, x: torch.Tensor, epsilon: float) -> list[tuple[Order | Rows, Back]]:
+        """An LSTM under the *all* gate rule, as rows; what is read backwards is turned before and after."""
+        rows, out = Rows.of(x, self.sizes, batch_first=self.batch_first), self.outputs[0]
+        value, arrived = wide(out.value), out.c
+        size, x = value.shape[-1] // len(self.cells), rows.see(x)
+        end = run.carry(self.outputs[-1])
+        q = (x.new_zeros if arrived is None else x.new_empty)(len(self.cells), len(x), size)
+        sides = []
+        for d, cell in enumerate(self.cells):
+            own = slice(d * size, (d + 1) * size)
+            h = rows.see((value[None] if self.single else value)[..., own])
+            if arrived is not None:
+                part = (arrived[None] if self.single else arrived)[..., own]
+                q[d] = rows.turn(rows.see(part)) if d else rows.see(part)
+            last = None if self.single else self.outputs[1].c
+            if last is not None:
+                q[d, rows.last()] += last[d]
+            h0, c0 = (self._value(place)[d] for place in (1, 2))
+            read = (rows.turn(x), rows.turn(h)) if d else (x, h)
+            sides.append(Direction(*read, h0, c0, cell, end if end is None or self.single else end[d]))
+        summed = run.layers is None and self.known[0] is not None and self.known[0].summed
+        backs = lstm_all(rows, sides, q, epsilon, steps=run.steps, summed=summed)
+        return [(rows, _turned(rows, back) if d else back) for d, back in enumerate(backs)]
+
+    def _above(self, run: Run, d: int, order: Order) -> tuple[Above, torch.Tensor]:
         out = self.outputs[0]
         value = wide(out.value)
         value = value[None] if self.single else value
         size = value.shape[-1] // len(self.cells)
         mine = slice(d * size, (d + 1) * size)
-        h = order.see(value[..., mine]) if self.read is None else self.read[d][1]
+        h = order.see(value[..., mine])
         at = order.last(h.shape[1], h.device)
         parts: list[torch.Tensor | None] = []
         for name in ("c", "r"):
@@ -159,8 +175,7 @@ class Level(Ruled):
             last = None if self.single else getattr(self.outputs[1], name)
             if last is not None:
                 part = torch.zeros_like(h) if part is None else part.clone(memory_format=torch.contiguous_format)
-                place = len(h) - 1 - at if flipped else at
-                part[place, torch.arange(h.shape[1], device=h.device)] += last[d]
+                part[at, torch.arange(h.shape[1], device=h.device)] += last[d]
             parts.append(part)
         if parts[0] is None and (parts[1] is None or len(self.given) == 3):
             parts[0] = torch.zeros_like(h)
@@ -187,6 +202,13 @@ class Level(Ruled):
         if output is self.outputs[0]:
             return own
         return Samples(1, None if own.index is None else own.index[: output.shape[1]])
+
+
+def _turned(rows: Rows, back: Back) -> Back:
+    def turn(part: torch.Tensor | None) -> torch.Tensor | None:
+        return None if part is None else rows.turn(part)
+
+    return back._replace(x=(turn(back.x[0]), None), hidden=turn(back.hidden), cell=turn(back.cell), total=turn(back.total))
 
 
 def _cell(weights: tuple[torch.Tensor, ...], *, has_biases: bool) -> Cell:
@@ -221,15 +243,14 @@ def recurrent(tape: Tape, names: Names, func: Callable[..., Any], name: str, arg
         given = tuple(parts) if len(parts) > 1 else parts[0]
         tail = [has_biases, 1, 0.0, False, bidirectional]
         weights = [weight for each in mine for weight in each]
-        read = None
         if packed and padded.fast(name, x, mine, has_biases=has_biases):
-            (out, *end), read = padded.run(func, x, sizes, parts, mine, has_biases=has_biases)
+            out, *end = padded.run(func, x, sizes, parts, mine, has_biases=has_biases)
         elif packed:
             out, *end = func(x, sizes, given, weights, *tail)
         else:
             out, *end = func(x, given, weights, *tail, batch_first)
         if any(tape.find(each) is not None for each in (x, *parts)):
-            node = Level(name, place, x, parts, mine, sizes, tape, has_biases=has_biases, batch_first=batch_first, read=read)
+            node = Level(name, place, x, parts, mine, sizes, tape, has_biases=has_biases, batch_first=batch_first)
             tape.record(node, out, *end)
             node.outputs[0].needed = True
             inner = (node.known[0] if level > 0 else None, node.outputs[0] if level < levels - 1 else None)
