@@ -13,6 +13,7 @@ from textlrp.encoding import check_texts, read, windows
 from textlrp.errors import CheckpointError, InputError, unknown_name
 from textlrp.estimator import Classes, Estimator
 from textlrp.files import exists, is_folder
+from textlrp.garbage import uncollected
 from textlrp.resources import bundled
 
 if TYPE_CHECKING:
@@ -240,20 +241,21 @@ class TextClassifier(Estimator):
     def explain_many(
         self,
         texts: Iterable[str],
-        batch_size: int = 64,
+        batch_size: int = 256,
         *,
         target: Target = "predicted",
         rule: Rule = "default",
         gates: str = "all",
     ) -> list[Explanation]:
-        """Explain texts in batches of like length; the Explanations come in the order of the texts."""
+        """Explain texts in batches of like length, of at most `batch_size` texts and 16,384 tokens; the Explanations come in the
+        order of the texts."""
         stream = self.explain_stream(check_texts(texts), batch_size, target=target, rule=rule, gates=gates)
         return list(stream)
 
     def explain_stream(
         self,
         texts: Iterable[str],
-        batch_size: int = 64,
+        batch_size: int = 256,
         *,
         target: Target = "predicted",
         rule: Rule = "default",
@@ -268,21 +270,22 @@ class TextClassifier(Estimator):
             raise InputError(f"batch_size must be at least 1, not {batch_size}")
         before = 0
         for window in windows(texts, size=max(WINDOW, batch_size)):
-            readings = [read(text, self.vocabulary_, max_tokens=self.config_.max_tokens) for text in window]
-            done: dict[int, Explanation] = {}
-            for batch in length_batches(np.array([len(each.ids) for each in readings]), most_texts=batch_size):
-                explanations = explain_batch(
-                    self.module_,
-                    [readings[i] for i in batch],
-                    classes=self.classes_,
-                    target=target,
-                    rule=rule,
-                    gates=gates,
-                    temperature=self.config_.temperature,
-                    model=self.name_,
-                    places=batch + before,
-                )
-                done.update(zip(batch.tolist(), explanations, strict=True))
+            with uncollected():
+                readings = [read(text, self.vocabulary_, max_tokens=self.config_.max_tokens) for text in window]
+                done: dict[int, Explanation] = {}
+                for batch in length_batches(np.array([len(each.ids) for each in readings]), most_texts=batch_size):
+                    explanations = explain_batch(
+                        self.module_,
+                        [readings[i] for i in batch],
+                        classes=self.classes_,
+                        target=target,
+                        rule=rule,
+                        gates=gates,
+                        temperature=self.config_.temperature,
+                        model=self.name_,
+                        places=batch + before,
+                    )
+                    done.update(zip(batch.tolist(), explanations, strict=True))
             yield from (done[i] for i in range(len(readings)))
             before += len(readings)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from textlrp.errors import InputError
-from textlrp.text.tokens import Token, normal_form, tokenise
+from textlrp.text.tokens import Token, tokens_and_words
 
 if TYPE_CHECKING:
     from textlrp.text.vocabulary import Vocabulary
@@ -44,12 +44,12 @@ def _checked(text: object, name: str) -> str:
 
 def read(text: str, vocabulary: Vocabulary, *, max_tokens: int | None = None) -> Reading:
     """Read one text, keeping its tokens; what lies behind the first `max_tokens` tokens is not read."""
-    tokens = tokenise(_checked(text, "the text"))
+    tokens, found = tokens_and_words(_checked(text, "the text"))
     read_to = len(text)
     if max_tokens is not None and len(tokens) > max_tokens:
-        tokens = tokens[:max_tokens]
+        tokens, found = tokens[:max_tokens], found[:max_tokens]
         read_to = tokens[-1].end
-    ids = vocabulary.encode([normal_form(token.text) for token in tokens])
+    ids = vocabulary.encode(found)
     return Reading(text, tuple(tokens), np.asarray(ids, dtype=np.int64), read_to)
 
 

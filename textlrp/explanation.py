@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from operator import le, lt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -191,6 +192,8 @@ class Explanation:
 
 
 def _tokens(text: str, tokens: Any) -> tuple[Token, ...]:
+    if type(tokens) is tuple and _sound(text, tokens):
+        return tokens
     try:
         tokens = tuple(each if type(each) is Token else Token(*each) for each in tokens)
     except TypeError as error:
@@ -205,6 +208,17 @@ def _tokens(text: str, tokens: Any) -> tuple[Token, ...]:
             raise ExplanationError(f"{_shown(token)} is not what the text says there: {text[token.start : token.end][:40]!r}")
         end = token.end
     return tokens
+
+
+def _sound(text: str, tokens: tuple[Any, ...]) -> bool:
+    """Tell quickly whether tokens are all that they have to be; what is not gets its message in `_tokens`."""
+    if not tokens or set(map(type, tokens)) != {Token}:
+        return False
+    texts, starts, ends = zip(*tokens, strict=True)
+    if set(map(type, starts)) != {int} or set(map(type, ends)) != {int}:
+        return False
+    inside = starts[0] >= 0 and ends[-1] <= len(text) and all(map(lt, starts, ends)) and all(map(le, ends, starts[1:]))
+    return inside and tuple(map(text.__getitem__, map(slice, starts, ends))) == texts
 
 
 def _shown(token: Token) -> str:
@@ -229,6 +243,8 @@ def _relevance(relevance: Any, count: int) -> np.ndarray:
 
 def _known(known: Any, count: int) -> tuple[bool, ...]:
     known = tuple(known) or (True,) * count
+    if len(known) == count and set(map(type, known)) <= {bool}:
+        return known
     if len(known) != count or not all(isinstance(each, bool | np.bool_) for each in known):
         raise ExplanationError(f"{count} tokens need {count} truth values that say which are known")
     return tuple(map(bool, known))
