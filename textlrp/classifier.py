@@ -247,7 +247,7 @@ class TextClassifier(Estimator):
         rule: Rule = "default",
         gates: str = "all",
     ) -> list[Explanation]:
-        """Explain texts in batches of like length, of at most `batch_size` texts and 16,384 tokens; the Explanations come in the
+        """Explain texts in batches of like length, of at most `batch_size` texts and 16,384 tokens; Explanations come in the
         order of the texts."""
         stream = self.explain_stream(check_texts(texts), batch_size, target=target, rule=rule, gates=gates)
         return list(stream)
