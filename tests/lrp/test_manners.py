@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import threading
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ from torch.nn import functional
 from tests.lrp import zoo
 from textlrp import lrp
 from textlrp.errors import InputError, RelevanceError, TextLRPError
+from textlrp.lrp.tape import Node, Tape, Var
 
 NAMES = [
     "dense mean",
@@ -294,3 +296,17 @@ def test_an_empty_batch_is_explained() -> None:
     a = lrp.attribute(module, torch.zeros(0, 5, dtype=torch.long), torch.zeros(0, dtype=torch.long), target=0)
     assert a.tokens.shape == (0, 5)
     assert a.score.shape == (0,)
+
+
+@pytest.mark.parametrize("name", ["conv", "LSTM bi packed max", "GRU deep", "residual in place"])
+@pytest.mark.parametrize("layers", [False, True])
+def test_an_explanation_leaves_nothing_to_the_garbage_collector(name: str, layers: bool) -> None:
+    module, ids_lengths = zoo.build(name), zoo.batch()
+    gc.collect()
+    gc.disable()
+    try:
+        lrp.attribute(module, *ids_lengths, target=0, layers=layers)
+        left = [each for each in gc.get_objects() if issubclass(type(each), (Var, Node, Tape))]
+    finally:
+        gc.enable()
+    assert not left

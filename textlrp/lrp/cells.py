@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from textlrp.lrp.gates import Gate, Split
-from textlrp.lrp.numbers import quotient, sign, stabilise
+from textlrp.lrp.numbers import inverse, signed, stabilise
 from textlrp.lrp.rule import Rule
 
 __all__ = ["Above", "Back", "Cell", "Product", "Tally", "Totals", "pieces", "shift"]
@@ -87,33 +87,51 @@ def pieces(count: int, each: int) -> list[slice]:
 class Product:
     """z = gate ⊙ signal at every step, under a gate rule; the shares are worked out for all steps at once."""
 
-    def __init__(self, gate: Gate, z_gate: torch.Tensor, z_signal: torch.Tensor, rule: Rule, tally: Tally) -> None:
+    def __init__(self, gate: Gate, z_gate: torch.Tensor, z_signal: torch.Tensor, rule: Rule) -> None:
         self.split: Split = gate.split(z_gate, z_signal, rule.epsilon)
-        self.tally = tally
+        self.kept: list[torch.Tensor] = []
 
     def __call__(self, relevance: torch.Tensor, t: int) -> tuple[torch.Tensor | None, torch.Tensor]:
-        """Return the relevance of gate and signal at step t."""
-        gate, signal, stabiliser, loss = (part[t] if isinstance(part, torch.Tensor) else part for part in self.split)
-        if stabiliser is not None:
-            self.tally.book("stabiliser", relevance * stabiliser)
-        if loss is not None:
-            self.tally.book("gates", relevance * loss)
+        """Return the relevance of gate and signal at step t, counted from the last to the first."""
+        gate, signal, stabiliser, loss = self.split
+        if stabiliser is not None or loss is not None:
+            self.kept.append(relevance)
         assert signal is not None
-        return None if gate is None else relevance * gate, relevance * signal
+        return None if gate is None else _times(relevance, gate, t), _times(relevance, signal, t)
+
+    def book(self, tally: Tally) -> None:
+        """Book what was absorbed on the way."""
+        if self.kept:
+            relevance = torch.stack(self.kept[::-1])
+            for key, share in (("stabiliser", self.split.stabiliser), ("gates", self.split.loss)):
+                if share is not None:
+                    tally.book(key, relevance * share)
+
+
+def _times(relevance: torch.Tensor, share: torch.Tensor | float, t: int) -> torch.Tensor:
+    if isinstance(share, torch.Tensor):
+        return relevance * share[t]
+    return relevance if share == 1 else relevance * share
 
 
 class Totals:
     """z = a + b at every step, in proportion, with the stabiliser ε: R_a = a / (z + ε·sign z) R."""
 
-    def __init__(self, a: torch.Tensor, b: torch.Tensor, z: torch.Tensor, rule: Rule, tally: Tally) -> None:
-        self.epsilon, self.z, self.tally = rule.epsilon, z, tally
-        self.inverse = quotient(torch.ones_like(z), stabilise(z, rule.epsilon))
-        self.a, self.b = a * self.inverse, b * self.inverse
+    def __init__(self, a: torch.Tensor, b: torch.Tensor, z: torch.Tensor, rule: Rule) -> None:
+        self.epsilon, self.z = rule.epsilon, z
+        self.inverse = inverse(stabilise(z, rule.epsilon), rule.epsilon)
+        self.a, self.b = (a * self.inverse).unbind(0), (b * self.inverse).unbind(0)
+        self.kept: list[torch.Tensor] = []
 
     def __call__(self, relevance: torch.Tensor, t: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the relevance of a and of b at step t."""
-        if self.epsilon:
-            self.tally.book("stabiliser", relevance * (self.epsilon * sign(self.z[t]) * self.inverse[t]))
-        else:
-            self.tally.book("stabiliser", relevance * (self.inverse[t] == 0))
+        """Return the relevance of a and of b at step t, counted from the last to the first."""
+        self.kept.append(relevance)
         return self.a[t] * relevance, self.b[t] * relevance
+
+    def book(self, tally: Tally) -> None:
+        """Book what was absorbed on the way."""
+        relevance = torch.stack(self.kept[::-1])
+        if self.epsilon:
+            tally.book("stabiliser", signed(self.z + 0.0, self.epsilon).mul_(self.inverse).mul_(relevance))
+        else:
+            tally.book("stabiliser", relevance * (self.inverse == 0))

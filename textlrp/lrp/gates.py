@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 
 from textlrp.errors import unknown_name
-from textlrp.lrp.numbers import quotient, sign, stabilise
+from textlrp.lrp.numbers import inverse, signed, stabilise
 
 __all__ = ["GATES", "Gate", "Split", "gate_rule"]
 
@@ -51,14 +51,14 @@ def _zero(g: torch.Tensor, s: torch.Tensor, epsilon: float) -> Split:
 
 def _prop(g: torch.Tensor, s: torch.Tensor, epsilon: float) -> Split:
     total = g + s
-    inverse = quotient(torch.ones_like(total), stabilise(total, epsilon))
-    return Split(g * inverse, s * inverse, torch.where(inverse == 0, 1.0, epsilon * sign(total) * inverse))
+    over = inverse(stabilise(total, epsilon), epsilon)
+    return Split(g * over, s * over, signed(total + 0.0, epsilon).mul_(over) if epsilon else torch.where(over == 0, 1.0, 0.0))
 
 
 def _abs(g: torch.Tensor, s: torch.Tensor, epsilon: float) -> Split:
     total = g.abs() + s.abs() + epsilon
-    inverse = quotient(torch.ones_like(total), total)
-    return Split(g.abs() * inverse, s.abs() * inverse, torch.where(inverse == 0, 1.0, epsilon * inverse))
+    over = inverse(total, epsilon)
+    return Split(g.abs() * over, s.abs() * over, epsilon * over if epsilon else torch.where(over == 0, 1.0, 0.0))
 
 
 GATES: dict[str, Gate] = {

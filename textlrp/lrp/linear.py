@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from textlrp.lrp.maps import LinearMap
-from textlrp.lrp.numbers import quotient, sign, signed, stabilise
+from textlrp.lrp.numbers import inverse, quotient, sign, signed, stabilise
 from textlrp.lrp.rule import Free, Plain, Rule, Signed
 from textlrp.lrp.rules import Flat, WSquare, ZBox
 
@@ -22,6 +22,7 @@ Book = Callable[[str, torch.Tensor], None]  # an entry of the ledger, and an amo
 Part = tuple[LinearMap, torch.Tensor]  # a map, and its input
 Messages = tuple[torch.Tensor, ...]  # each in the shape of z
 Carried = tuple[torch.Tensor | None, torch.Tensor | None]  # c and r
+_RARE = 1e-3  # a smaller part of one sign is added up by itself
 
 
 class Share:
@@ -42,13 +43,13 @@ class Share:
         """Return what goes to the bias."""
         raise NotImplementedError
 
-    def to_input(self, part: Part, messages: Messages) -> Carried:
+    def to_input(self, part: Part, messages: Messages, at: int | None) -> Carried:
         """Return c and r of one part's input, without spread biases."""
         raise NotImplementedError
 
-    def back(self, part: Part, messages: Messages) -> Carried:
-        """Return c and r of one part's input."""
-        c, r = self.to_input(part, messages)
+    def back(self, part: Part, messages: Messages, at: int | None = None) -> Carried:
+        """Return c and r of one part's input, everywhere or at step `at` of the first axis, where the part gives x[at]."""
+        c, r = self.to_input(part, messages, at)
         if self.rule.bias == "spread" and self.bias is not None:
             taken = self.taken(messages)
             assert taken is not None
@@ -76,14 +77,14 @@ class PlainShare(Share):
         super().__init__(rule, parts, bias)
         self.z = z if rule.bias != "share" or bias is None else z - bias
         self.stable = stabilise(self.z, rule.epsilon)
-        self.factors = (quotient(torch.ones_like(self.stable), self.stable),)
+        self.factors = (inverse(self.stable, rule.epsilon),)
 
     def taken(self, messages: Messages) -> torch.Tensor:
         """Return b q."""
         assert self.bias is not None
         return self.bias * messages[0]
 
-    def to_input(self, part: Part, messages: Messages) -> Carried:
+    def to_input(self, part: Part, messages: Messages, at: int | None) -> Carried:
         """Return c = Wᵀ q."""
         linear, x = part
         return linear.transpose(messages[0], linear.weight, x), None
@@ -98,38 +99,49 @@ class PlainShare(Share):
 
 
 class SignedShare(Share):
-    """R_i = Σ_j (a⁺_ij P_j + a⁻_ij N_j) R_j."""
+    """R_i = Σ_j (a⁺_ij P_j + a⁻_ij N_j) R_j, with two products instead of four: a⁺ and a⁻ are (a + |a|) / 2 and (a − |a|) / 2,
+    and |a| = |x| |w|. The messages are R (P + N) / 2, which goes back by w, and R (P − N) / 2, which goes back by |w|.
+    """
 
     def __init__(self, rule: Signed, parts: Sequence[Part], bias: torch.Tensor | None, z: torch.Tensor) -> None:
         super().__init__(rule, parts, bias)
-        p: torch.Tensor | None = None
-        n: torch.Tensor | None = None
+        self.absolute = {id(linear): linear.weight.abs() for linear, _ in parts}
+        self.signs = {id(linear): sign(x) for linear, x in parts}
+        total: torch.Tensor = sum(linear.apply(x.abs(), self.absolute[id(linear)]) for linear, x in parts)  # type: ignore[assignment]
+        alone = z if bias is None else z - bias
+        p, n = (total + alone).mul_(0.5), (alone - total).mul_(0.5)
+        rare = torch.minimum(p, -n) < _RARE * total
+        if bool(rare.any()):  # next to nothing has this sign: the difference would be rounding
+            p, n = self._exactly(parts)
+        self.given = rule.factors(p, n, self.bias, z)
+        up, down = self.given[:2]
+        self.factors = (up + down).mul_(0.5), (up - down).mul_(0.5)
+
+    @staticmethod
+    def _exactly(parts: Sequence[Part]) -> tuple[torch.Tensor, torch.Tensor]:
+        p: torch.Tensor | float = 0.0
+        n: torch.Tensor | float = 0.0
         for linear, x in parts:
             up, down, w_up, w_down = x.clamp(min=0), x.clamp(max=0), linear.weight.clamp(min=0), linear.weight.clamp(max=0)
-            more_p, more_n = linear.apply(up, w_up), linear.apply(up, w_down)
-            if bool((down != 0).any()):
-                more_p, more_n = more_p + linear.apply(down, w_down), more_n + linear.apply(down, w_up)
-            p, n = (more_p if p is None else p + more_p), (more_n if n is None else n + more_n)
-        assert p is not None
-        assert n is not None
-        self.given = rule.factors(p, n, self.bias, z)
-        self.factors = self.given[:2]
+            p, n = p + linear.apply(up, w_up), n + linear.apply(up, w_down)
+            if bool(down.count_nonzero()):
+                p, n = p + linear.apply(down, w_down), n + linear.apply(down, w_up)
+        assert isinstance(p, torch.Tensor)
+        assert isinstance(n, torch.Tensor)
+        return p, n
 
     def taken(self, messages: Messages) -> torch.Tensor:
         """Return b⁺ q⁺ + b⁻ q⁻."""
         assert self.bias is not None
-        return self.bias.clamp(min=0) * messages[0] + self.bias.clamp(max=0) * messages[1]
+        return torch.addcmul(self.bias * messages[0], self.bias.abs(), messages[1])
 
-    def to_input(self, part: Part, messages: Messages) -> Carried:
+    def to_input(self, part: Part, messages: Messages, at: int | None) -> Carried:
         """Return c, which depends on the sign of x."""
         linear, x = part
-        w_up, w_down = linear.weight.clamp(min=0), linear.weight.clamp(max=0)
-        up, down = messages
-        c = linear.transpose(up, w_up, x) + linear.transpose(down, w_down, x)
-        negative = x < 0
-        if bool(negative.any()):
-            c = torch.where(negative, linear.transpose(up, w_down, x) + linear.transpose(down, w_up, x), c)
-        return c, None
+        even, odd = messages
+        c, more = linear.transpose(even, linear.weight, x), linear.transpose(odd, self.absolute[id(linear)], x)
+        signs = self.signs[id(linear)]
+        return c.addcmul_(more, signs if at is None else signs[at]), None
 
     def book(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
         """Book what the stabiliser took, and what found no taker."""
@@ -171,7 +183,7 @@ class FreeShare(Share):
         """Return the bias's own contribution, times q."""
         return self.own * messages[0]
 
-    def to_input(self, part: Part, messages: Messages) -> Carried:
+    def to_input(self, part: Part, messages: Messages, at: int | None) -> Carried:
         """Return r."""
         linear, x = part
         (q,), w = messages, linear.weight
@@ -205,10 +217,11 @@ def prepare(rule: Rule, parts: Sequence[Part], bias: torch.Tensor | None, z: tor
 def absorbing(rule: Plain, linear: LinearMap, x: torch.Tensor, z: torch.Tensor, c: torch.Tensor, book: Book) -> torch.Tensor:
     """Do what `propagate` does, in the most frequent case: LRP-ε, absorbed biases, a carry; c_in = Wᵀ (c z / (z + ε s))."""
     stabiliser = signed(z, rule.epsilon)
-    q = (z * c).div_(z + stabiliser)
-    book("stabiliser", stabiliser.mul_(q))
+    work = z + stabiliser
+    q = (z * c).div_(work)
+    book("stabiliser", torch.mul(stabiliser, q, out=work))
     if linear.bias is not None:
-        book("bias", linear.bias * q)
+        book("bias", torch.mul(linear.bias, q, out=work))
     return linear.transpose(q, linear.weight, x)
 
 

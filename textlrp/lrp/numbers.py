@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import torch
 
-__all__ = ["quotient", "sign", "signed", "stabilise", "wide"]
+__all__ = ["inverse", "quotient", "sign", "signed", "stabilise", "wide"]
 
 
 @lru_cache(maxsize=64)
@@ -51,6 +51,15 @@ def quotient(numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor
     """
     empty = denominator == 0
     return (numerator / denominator.masked_fill(empty, 1.0)).masked_fill_(empty, 0.0)
+
+
+def inverse(stable: torch.Tensor, epsilon: float) -> torch.Tensor:
+    """Return 1 / stable, and 0 where `stable` is exactly 0, which a stabiliser `epsilon` rules out.
+
+    >>> inverse(torch.tensor([2.0, 0.0]), 0.0).tolist()
+    [0.5, 0.0]
+    """
+    return stable.reciprocal() if epsilon else quotient(torch.ones_like(stable), stable)
 
 
 def wide(tensor: torch.Tensor) -> torch.Tensor:

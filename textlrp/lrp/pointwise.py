@@ -46,7 +46,7 @@ class Pointwise(Node):
         c = y.c
         if c is not None:
             relu = self.operation == "relu"
-            c = c * (y.value > 0) if relu else self._quotient(run, wide(x.value), wide(y.value), c)
+            c = torch.where(y.value > 0, c, 0.0) if relu else self._quotient(run, wide(x.value), wide(y.value), c)
         x.add(c, y.r)
 
     def _quotient(self, run: Run, x: torch.Tensor, y: torch.Tensor, c: torch.Tensor) -> torch.Tensor:

@@ -154,6 +154,8 @@ class Level(Ruled):
             h0, c0 = (self._value(place)[d] for place in (1, 2))
             read = (rows.turn(x), rows.turn(h)) if d else (x, h)
             sides.append(Direction(*read, h0, c0, cell, end if end is None or self.single else end[d]))
+        out.c = None  # it lies in q now
+        del arrived
         summed = run.layers is None and self.known[0] is not None and self.known[0].summed
         backs = lstm_all(rows, sides, q, epsilon, steps=run.steps, summed=summed)
         return [(rows, _turned(rows, back) if d else back) for d, back in enumerate(backs)]

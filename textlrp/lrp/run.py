@@ -49,24 +49,24 @@ class Run:
         self.over_time: dict[str, list[Any]] = {}
 
     def walk(self, tape: Tape) -> None:
-        """Go through the tape from its end, and let go of each carry as soon as it has been passed on."""
-        for node in reversed(tape.nodes):
-            if not any(out.reached for out in node.outputs):
-                continue
-            named = self.layers is not None and node.place
-            if named:
-                before = {id(v): (v.c, v.r) for v in node.inputs}
-                reads = any(var.ids for var in node.inputs)
-                out = (
-                    self.ledger["words"] if reads else self._total(tuple(var for var in node.outputs if var not in node.inside))
-                )
-                self._absorbed = None
-            node.backward(self)
-            if named:
-                self._note(node, out, before)
-            for var in node.outputs:
-                var.c = var.r = var.total = None
+        """Go through the tape from its end, and let go of each node as soon as its relevance has been passed on."""
+        while tape.nodes:
+            node = tape.nodes.pop()
+            if any(out.reached for out in node.outputs):
+                self._pass(node)
+            node.forget()
         self._add_steps()
+
+    def _pass(self, node: Node) -> None:
+        named = self.layers is not None and node.place
+        if named:
+            before = {id(v): (v.c, v.r) for v in node.inputs}
+            reads = any(var.ids for var in node.inputs)
+            out = self.ledger["words"] if reads else self._total(tuple(var for var in node.outputs if var not in node.inside))
+            self._absorbed = None
+        node.backward(self)
+        if named:
+            self._note(node, out, before)
 
     def _add_steps(self) -> None:
         for name, levels in self.over_time.items():

@@ -25,6 +25,7 @@ class Walk:
     def __init__(self, rule: Rule, parts: list[Part], bias: torch.Tensor | None, z: torch.Tensor, tally: Tally) -> None:
         self.parts, self.tally = parts, tally
         self.share = prepare(rule, parts, bias, z)
+        self.inputs = parts[-1][1].unbind(0)
         self.kept: list[tuple[torch.Tensor, Messages]] = []
 
     @classmethod
@@ -39,12 +40,11 @@ class Walk:
         """Return c and r of the last part's input at step t."""
         messages = self.share.weigh(relevance, t)
         self.kept.append((relevance, messages))
-        linear, x = self.parts[-1]
-        return self.share.back((linear, x[t]), messages)
+        return self.share.back((self.parts[-1][0], self.inputs[t]), messages, t)
 
     def relevance(self, relevance: torch.Tensor, t: int) -> torch.Tensor:
         """Return the relevance of the last part's input at step t."""
-        return _plus(*self.step(relevance, t), self.parts[-1][1][t])
+        return _plus(*self.step(relevance, t), self.inputs[t])
 
     def finish(self) -> Carried:
         """Book what was absorbed on the way, and return c and r of the first part's input, at all steps."""
@@ -54,8 +54,9 @@ class Walk:
 
 
 def _plus(c: torch.Tensor | None, r: torch.Tensor | None, x: torch.Tensor) -> torch.Tensor:
-    total = torch.zeros_like(x) if r is None else r
-    return total if c is None else total + x * c
+    if c is None:
+        return torch.zeros_like(x) if r is None else r
+    return x * c if r is None else torch.addcmul(r, x, c)
 
 
 def _arriving(above: Above, h: torch.Tensor) -> torch.Tensor:
@@ -76,31 +77,39 @@ def lstm(
 ) -> Back:
     """Bring relevance back through an LSTM: x [T, B, E], h [T, B, P], h_0 [B, P], c_0 [B, H]."""
     tally, size, before = Tally(), c0.shape[-1], shift(h0, h)
-    z = functional.linear(x, cell.w, cell.b) + before @ cell.u.t()
-    z_i, z_f, z_g, z_o = z.split(size, -1)
-    i, f, g, o = z_i.sigmoid(), z_f.sigmoid(), z_g.tanh(), z_o.sigmoid()
-    states = [c0]
+    known = slice(0, (4 if gate.reaches_gates or gate.by_value or cell.projection is not None else 3) * size)
+    z = functional.linear(x, cell.w[known], None if cell.b is None else cell.b[known]) + functional.linear(
+        before, cell.u[known]
+    )
+    z_i, z_f, z_g, *z_out = z.split(size, -1)
+    i, f, g = z_i.sigmoid(), z_f.sigmoid(), z_g.tanh()
+    new, states = i * g, torch.empty(len(x) + 1, *c0.shape, dtype=c0.dtype, device=c0.device)
+    states[0] = c0
     for t in range(len(x)):
-        states.append(f[t] * states[-1] + i[t] * g[t])
-    c, c_before = torch.stack(states[1:]), torch.stack(states[:-1])
-    m = o * c.tanh()
-    out, keep, write = (Product(gate, g, s, rule, tally) for g, s in ((z_o, c), (z_f, c_before), (z_i, z_g)))
-    total = Totals(f * c_before, i * g, c, rule, tally)
+        torch.addcmul(new[t], f[t], states[t], out=states[t + 1])
+    c, c_before = states[1:], states[:-1]
+    z_o = z_out[0] if z_out else z_f  # else nobody asks for it
+    out, keep, write = (Product(gate, g, s, rule) for g, s in ((z_o, c), (z_f, c_before), (z_i, z_g)))
+    total = Totals(f * c_before, new, c, rule)
     rows, pre = (slice(0, 4 * size), z) if gate.reaches_gates else (slice(2 * size, 3 * size), z_g)
     joint = Walk.joint(rule, cell, rows, x, before, pre, tally)
-    project = None if cell.projection is None else Walk(rule, [(DenseMap(cell.projection, None), m)], None, h, tally)
+    project = None
+    if cell.projection is not None:
+        project = Walk(rule, [(DenseMap(cell.projection, None), z_o.sigmoid() * c.tanh())], None, h, tally)
     arriving, hidden, over_time = _arriving(above, h), torch.zeros_like(h), torch.zeros_like(c)
     r_h, r_c = torch.zeros_like(h0), torch.zeros_like(c0)
     back: tuple[torch.Tensor | None, torch.Tensor | None] = (None, None)
     for t in range(len(x) - 1, -1, -1):
         r_h = r_h + arriving[t]
-        hidden[t] = r_h
+        if steps:
+            hidden[t] = r_h
         r_m = r_h if project is None else project.relevance(r_h, t)
         r_o, r_signal = out(r_m, t)
         r_c = r_c + r_signal
         if above.c_n is not None:
             r_c = r_c + c[t] * above.c_n * (above.at == t)[:, None]
-        over_time[t] = r_c
+        if steps:
+            over_time[t] = r_c
         r_keep, r_write = total(r_c, t)
         r_f, r_c = keep(r_keep, t)
         r_i, r_g = write(r_write, t)
@@ -109,6 +118,8 @@ def lstm(
         r_h = _plus(*back, before[t])
     if project is not None:
         project.finish()
+    for each in (out, keep, write, total):
+        each.book(tally)
     return Back(
         joint.finish(), back, (None, r_c), tally, hidden.sum(-1) if steps else None, over_time.sum(-1) if steps else None
     )
@@ -136,8 +147,8 @@ def gru(
     v = r * m
     z_n = from_x[..., 2 * size :] + v
     n = z_n.tanh()
-    total = Totals((1 - z) * n, z * before, h, rule, tally)
-    new, keep, inner = (Product(gate, g, s, rule, tally) for g, s in ((-z_z, z_n), (z_z, before), (z_r, m)))
+    total = Totals((1 - z) * n, z * before, h, rule)
+    new, keep, inner = (Product(gate, g, s, rule) for g, s in ((-z_z, z_n), (z_z, before), (z_r, m)))
     own = slice(2 * size, 3 * size)
     bias_x, bias_h = (None if each is None else each[own] for each in (cell.b_ih, cell.b_hh))
     words = DenseMap(cell.w[own], None), x
@@ -148,7 +159,8 @@ def gru(
     r_h = torch.zeros_like(h0)
     for t in range(len(x) - 1, -1, -1):
         r_h = r_h + arriving[t]
-        hidden[t] = r_h
+        if steps:
+            hidden[t] = r_h
         r_new, r_keep = total(r_h, t)
         g_new, r_n = new(r_new, t)
         g_keep, r_h = keep(r_keep, t)
@@ -160,6 +172,8 @@ def gru(
             assert g_r is not None
             r_h = r_h + joint.relevance(torch.cat([g_r, g_new + g_keep], -1), t)
     state.finish()
+    for each in (total, new, keep, inner):
+        each.book(tally)
     c_x, r_x = outer.finish()
     if joint is not None:
         more_c, more_r = joint.finish()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Node", "Samples", "Tape", "Var"]
 
+_NOTHING = torch.empty(0)
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -140,6 +142,13 @@ class Node:
     def samples(self, output: Var) -> Samples:
         """Return which text each element of `output` belongs to; here: as in the first input."""
         return self.inputs[0].samples()
+
+    def forget(self) -> None:
+        """Let go of all tensors, and of the outputs, which know this node: else only the garbage collector would find them."""
+        for var in self.outputs:
+            var.value = _NOTHING
+            var.node = var.c = var.r = var.total = None
+        vars(self).clear()
 
 
 class Tape:
