@@ -52,6 +52,8 @@ FOUND: dict[str, tuple[str, bytes]] = {
     "a member of a tar without a name": ("loaders", reviews("tar", tar("."))),
     "a class whose name is no Unicode": ("loaders", reviews("tar", tar("\udcff/1.txt", "neg/1.txt"))),
     "UTF-16 without a byte order mark": ("loaders", reviews("jsonl", b"texa", 5)),
+    "a line of JSON that is a number of ten thousand digits": ("loaders", reviews("jsonl", b"9" * 10_000)),
+    "a file of JSON that is a number of ten thousand digits": ("loaders", reviews("json", b"9" * 10_000)),
     "a table of three thousand columns": ("loaders", reviews("csv", b"x," * 3_000 + b"\nx")),
     "a zip of vectors without a name": ("vectors", bytes([VECTORS.index("zip")]) + zip_of_a_file_without_a_name()),
     "a zip of reviews without a name": ("loaders", reviews("zip", zip_of_a_file_without_a_name())),

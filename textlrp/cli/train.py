@@ -133,7 +133,7 @@ def _options(given: tuple[str, ...]) -> dict[str, Any]:
             raise click.BadParameter(f"{each!r} is not NAME=VALUE, such as units=64", param_hint="--option")
         try:
             options[name] = json.loads(value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             options[name] = value
     return options
 

@@ -89,15 +89,22 @@ class Product:
 
     def __init__(self, gate: Gate, z_gate: torch.Tensor, z_signal: torch.Tensor, rule: Rule) -> None:
         self.split: Split = gate.split(z_gate, z_signal, rule.epsilon)
+        self.gate, self.signal = (
+            each.unbind(0) if isinstance(each, torch.Tensor) else each for each in (self.split.gate, self.split.signal)
+        )
+        self.absorbs = self.split.stabiliser is not None or self.split.loss is not None
+        self.equal = isinstance(self.gate, float) and self.gate == self.signal
         self.kept: list[torch.Tensor] = []
 
     def __call__(self, relevance: torch.Tensor, t: int) -> tuple[torch.Tensor | None, torch.Tensor]:
         """Return the relevance of gate and signal at step t, counted from the last to the first."""
-        gate, signal, stabiliser, loss = self.split
-        if stabiliser is not None or loss is not None:
+        if self.absorbs:
             self.kept.append(relevance)
-        assert signal is not None
-        return None if gate is None else _times(relevance, gate, t), _times(relevance, signal, t)
+        assert self.signal is not None
+        signal = _times(relevance, self.signal, t)
+        if self.gate is None:
+            return None, signal
+        return signal if self.equal else _times(relevance, self.gate, t), signal
 
     def book(self, tally: Tally) -> None:
         """Book what was absorbed on the way."""
@@ -108,8 +115,8 @@ class Product:
                     tally.book(key, relevance * share)
 
 
-def _times(relevance: torch.Tensor, share: torch.Tensor | float, t: int) -> torch.Tensor:
-    if isinstance(share, torch.Tensor):
+def _times(relevance: torch.Tensor, share: tuple[torch.Tensor, ...] | float, t: int) -> torch.Tensor:
+    if isinstance(share, tuple):
         return relevance * share[t]
     return relevance if share == 1 else relevance * share
 

@@ -190,11 +190,24 @@ def _tsv(path: Path, options: Options, names: list[str], parts: Any) -> Rows:
     return _collect(path, _columns(path, options, [name.strip('"') for name in names]), parts(3))
 
 
+class _DigitsError(ValueError):
+    """A number with more digits than Python reads."""
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > _DIGITS:
+        raise _DigitsError(f"a number of {len(digits):,} digits; at most {_DIGITS:,} are read")
+    return int(digits)
+
+
 def _json(path: Path, options: Options, *, lines: bool) -> Rows:
     with _open(path, options) as handle:
         if not lines:
-            with contextlib.suppress(json.JSONDecodeError, RecursionError):
-                return _whole_json(path, options, json.load(handle))
+            found = None
+            with contextlib.suppress(json.JSONDecodeError, _DigitsError, RecursionError):
+                found = json.load(handle, parse_int=_whole)
+            if found is not None:
+                return _whole_json(path, options, found)
             handle.seek(0)
         return _records(path, options, _json_lines(path, handle))
 
@@ -204,8 +217,8 @@ def _json_lines(path: Path, handle: IO[str]) -> Iterator[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
+            record = json.loads(line, parse_int=_whole)
+        except (json.JSONDecodeError, _DigitsError, RecursionError) as error:
             raise DataError(
                 f"{str(path)!r}, line {number}: not JSON ({error}); each line is one object, such as {_SAMPLE}"
             ) from error
@@ -222,6 +235,7 @@ def _parquet(path: Path, options: Options) -> Rows:
     return _collect(path, first[0], (part for _, part in chain([first], parts)))
 
 
+_DIGITS = 1_000
 _SAMPLE = '{"text": "…", "label": "…"}'
 
 
