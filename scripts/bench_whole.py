@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 
 import torch
-from bench_networks import DEFAULT
+from bench_networks import DEFAULT, batch
+from bench_rivals import captum_integrated_gradients, shap_partition
 from bench_timing import Row, row, shell_seconds, spread, turns
 from torch import Tensor, nn
 
@@ -69,7 +70,7 @@ def one(*, quick: bool, repeats: int) -> list[Row]:
 
 
 def alternatives(*, quick: bool, repeats: int) -> list[Row]:
-    """Other methods on the same reviews and the bundled LSTM, one review at a time: their time over that of LRP."""
+    """Other methods on the same reviews and the bundled LSTM, one review at a time or in batches: their time over LRP's."""
     from textlrp.encoding import read
 
     clf = textlrp.load("imdb-lstm")
@@ -86,20 +87,32 @@ def alternatives(*, quick: bool, repeats: int) -> list[Row]:
     def ours(module: nn.Module, ids: Tensor, lengths: Tensor, _weights: Tensor) -> None:
         lrp.attribute(module, ids, lengths, target=1, composite=DEFAULT, layers=False)
 
-    methods: dict[str, Any] = {"LRP": ours, **METHODS, **{name: LIMITED[name] for name in ("LIME", "SHAP")}}
+    methods: dict[str, Any] = {"LRP": ours, **METHODS}
     if quick:
         methods = {name: methods[name] for name in ("LRP", "gradient × input")}
+    else:
+        methods |= {"LIME": partial(LIMITED["LIME"], samples=1000), "SHAP": LIMITED["SHAP"], **_rivals()}
     rows = []
     quickest = {"LRP": partial(all_by, ours), "gradient × input": partial(all_by, METHODS["gradient × input"])}
     found = turns(quickest, repeats, warm=2)
     own = found.milliseconds("LRP")[0] / len(given)
     rows.append(Row("LRP: one review", own, own, own, unit="ms"))
-    rows.append(row("gradient × input / LRP", found, "gradient × input", "LRP", target=1.5, least=True))
+    rows.append(row("gradient × input / LRP, one review at a time", found, "gradient × input", "LRP"))
+    for shortest in (None, 4 if quick else 51):
+        full = batch(*((2, 8) if quick else (32, 256)), shortest=shortest)
+        both = {
+            "LRP": partial(ours, clf.module, *full, weights),
+            "gradient × input": partial(METHODS["gradient × input"], clf.module, *full, weights.expand(len(full[0]), 2)),
+        }
+        kind = f"{len(full[0])} × {full[0].shape[1]}" + (" ragged" if shortest else "")
+        found = turns(both, repeats, warm=2)
+        rows.append(row(f"gradient × input / LRP, {kind}", found, "gradient × input", "LRP", target=1.5, least=True))
     for name, method in methods.items():
         if name in quickest:
             continue
         try:
-            ready(name)
+            if name in LIMITED or name in METHODS:
+                ready(name)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 slow = turns({"LRP": partial(all_by, ours), name: partial(all_by, method)}, 1 if quick else 3)
@@ -135,6 +148,17 @@ def _zennit() -> Any:
         import zennit.composites
         import zennit.rules
     return zennit
+
+
+def _rivals() -> dict[str, Any]:
+    try:
+        return {
+            "integrated gradients of captum, 50 steps": captum_integrated_gradients(steps=50),
+            "SHAP, partition explainer": shap_partition(),
+        }
+    except ImportError as missing:
+        print(f"left out: {missing}")
+        return {}
 
 
 def peers(*, quick: bool, repeats: int) -> list[Row]:
