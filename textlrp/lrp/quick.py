@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.nn import functional
 
 from textlrp.lrp.run import Run
 from textlrp.lrp.tape import Var
@@ -51,6 +52,13 @@ def _index_select(run: Run, x: Var, y: Var, args: tuple[Any, ...], kwargs: dict[
     return c.new_zeros(x.shape[: c.dim()]).index_add_(dim % len(x.shape), index, c)
 
 
+def _pad(run: Run, x: Var, y: Var, args: tuple[Any, ...], kwargs: dict[str, Any], c: torch.Tensor) -> Any:
+    given = dict(zip(("pad", "mode", "value"), args, strict=False)) | kwargs
+    if given.get("mode", "constant") != "constant" or given.get("value") or c.dim() != len(x.shape):
+        return NotImplemented
+    return functional.pad(c, [-each for each in given["pad"]])  # zeros take nothing
+
+
 def _axes(x: Var, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[int, ...], bool] | None:
     if set(kwargs) - {"dim", "keepdim"} or len(args) > 2:
         return None
@@ -90,7 +98,7 @@ def _amax(run: Run, x: Var, y: Var, args: tuple[Any, ...], kwargs: dict[str, Any
     dims, keep = found
     best, share = x.value == _spread(y.value, dims, keep), _spread(c, dims, keep)
     if int(best.count_nonzero()) > y.value.numel():  # several are equal
-        share = share / best.sum(dims, keepdim=True)
+        share = share / best.sum(dims, keepdim=True, dtype=torch.int32)
     return torch.where(best, share, 0.0)
 
 
@@ -99,6 +107,7 @@ QUICK |= dict.fromkeys(("reshape", "view", "flatten", "unsqueeze", "squeeze"), _
 QUICK |= {
     "transpose": _transpose,
     "masked_fill": _masked_fill,
+    "pad": _pad,
     "index_select": _index_select,
     "sum": _sum,
     "mean": _mean,
