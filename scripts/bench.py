@@ -23,6 +23,7 @@ from bench_timing import CLOCKS, Row, choose_clock
 from bench_whole import alternatives, one, peers, texts
 
 from textlrp.files import write_json, write_text
+from textlrp.memory import keep_freed_memory
 
 SECTIONS: dict[str, Callable[..., list[Row]]] = {
     each.__name__: each for each in (networks, sizes, texts, one, peers, alternatives, rules, ledger, memory, shares, gpu)
@@ -39,10 +40,14 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, list[Row]]:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help="cpu: the time that the process worked itself")
     parser.add_argument("--quick", action="store_true", help="smallest sizes, two turns: shows that the bench runs")
+    parser.add_argument(
+        "--give-back", action="store_true", help="let the C library give freed memory back, as it does by itself"
+    )
     parser.add_argument("--write", type=Path, metavar="F", help="write the report, F.json beside it, and the plot")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     choose_clock(options.clock)
+    kept_memory = not options.give_back and keep_freed_memory()
     repeats = 2 if options.quick else options.repeats
     measured: dict[str, list[Row]] = {}
     kept: dict[str, Any] = {}
@@ -51,11 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, list[Row]]:
         if set(options.sections) == set(SECTIONS):
             kept = {}  # all is measured anew, and a note on the old numbers goes with them
     where = machine(options.threads) + ("; time that the process worked itself" if options.clock == "cpu" else "")
+    where += "; freed memory kept" if kept_memory else ""
     print(where)
     for name in options.sections:
         measured[name] = SECTIONS[name](quick=options.quick, repeats=repeats)
         print(f"\n## {name}: {SECTIONS[name].__doc__}\n\n{table(measured[name])}", flush=True)
         how = f"--threads {options.threads} --clock {options.clock} --repeats {repeats}" + " --quick" * options.quick
+        how += " --give-back" * options.give_back
         kept[name] = {"machine": where, "options": how, "repeats": repeats, "rows": [each.to_dict() for each in measured[name]]}
         if options.write is not None:  # after every section, so that an interruption loses one
             write_json(options.write.with_suffix(".json"), kept)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import statistics
 import subprocess
@@ -11,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from textlrp.memory import give_back
 
 __all__ = ["CLOCKS", "Row", "Turns", "choose_clock", "peak_bytes", "row", "shell_seconds", "spread", "turns"]
 
@@ -118,10 +119,10 @@ def peak_bytes(function: Callable[[], object]) -> int | None:
         return 1024 * int(line.split()[1])
 
     try:
-        ctypes.CDLL(None).malloc_trim(0)  # or freed memory would be filled again unseen
+        give_back()  # or freed memory would be filled again unseen
         reset.write_text("5")
         before = read("VmRSS")
         function()
         return read("VmHWM") - before
-    except (OSError, AttributeError, StopIteration):
+    except (OSError, StopIteration):
         return None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["BATCH", "SHARD", "Settings", "fingerprint", "versions"]
 
 SHARD = 2048  # rows of a shard; what explain_stream sorts by length together, so that the numbers are the same to the bit
-BATCH = 64
+BATCH = 256
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,8 @@ import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from textlrp.memory import give_back, keep_freed_memory
+
 __all__ = ["load", "main", "receive", "send", "told"]
 
 GIVE_BACK = 5.0  # seconds between two times that memory is given back, which takes a tenth of a second
@@ -65,6 +67,7 @@ def main() -> None:
         os._exit(0)  # the caller has gone, or wants no more: at once, whatever is being computed
 
     threading.Thread(target=listen, daemon=True).start()
+    keep_freed_memory(256)
     try:
         explainer = load(frames.get()[0])
         send(answers, {"ready": os.getpid()})
@@ -77,14 +80,6 @@ def main() -> None:
                 given = time.monotonic()
     except BaseException as error:
         send(answers, told(error))
-
-
-def give_back() -> None:
-    """Give memory that is free back to the system, where the C library has a way to (glibc): batches of all sizes litter it."""
-    import ctypes
-
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def load(task: dict[str, Any]) -> Any:

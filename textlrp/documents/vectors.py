@@ -41,7 +41,7 @@ def document_vectors(
     target: Target = "predicted",
     rule: Rule = "default",
     gates: str = "all",
-    batch_size: int = 64,
+    batch_size: int = 256,
 ) -> np.ndarray:
     """Return a vector for each text, [n, E] float64, made of the model's own word vectors x_t and of no label.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from textlrp.memory import give_back
 
 __all__ = ["cost"]
 
@@ -39,9 +39,7 @@ def _pages() -> int:
 @contextlib.contextmanager
 def _watched() -> Iterator[list[int]]:
     """Yield [pages before, most pages seen]; filled when the block ends."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL("libc.so.6").malloc_trim(0)  # else memory that is free but kept would hide what is taken
+    give_back()  # else memory that is free but kept would hide what is taken
     stop = threading.Event()
     peak = [_pages()] * 2
 

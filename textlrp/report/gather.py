@@ -90,7 +90,7 @@ def gather(
     rule: Rule = "default",
     gates: str = "all",
     explained: Iterable[Explanation] | None = None,
-    batch_size: int = 64,
+    batch_size: int = 256,
     most_wrong: int = 100,
     most_right: int = 40,
     sample: int = 600,
