@@ -46,11 +46,19 @@ class Direction(NamedTuple):
 
 
 def lstm_all(
-    rows: Rows, sides: Sequence[Direction], q: torch.Tensor, epsilon: float, *, steps: bool, summed: bool = False
+    rows: Rows,
+    sides: Sequence[Direction],
+    q: torch.Tensor,
+    epsilon: float,
+    kept: torch.Tensor | None = None,
+    *,
+    steps: bool,
+    summed: bool = False,
 ) -> list[Back]:
     """Return, for each direction, the carries of x, [N, E], and of the initial states, for the carry q of h, [D, N, H], which
-    is overwritten. With `summed`, x gets its relevance summed over E, [N], instead of a carry."""
-    walk = _Walk(rows, sides, epsilon)
+    is overwritten. `kept` are f and i, [2, D, N, H], if the forward pass gave them; they are overwritten. With `summed`, x gets
+    its relevance summed over E, [N], instead of a carry."""
+    walk = _Walk(rows, sides, epsilon, kept)
     walk.forwards()
     return walk.backwards(q, steps=steps, summed=summed)
 
@@ -58,12 +66,12 @@ def lstm_all(
 class _Walk:
     """One level of an LSTM: forwards for the gates, backwards for the relevance."""
 
-    def __init__(self, rows: Rows, sides: Sequence[Direction], epsilon: float) -> None:
+    def __init__(self, rows: Rows, sides: Sequence[Direction], epsilon: float, kept: torch.Tensor | None) -> None:
         self.rows, self.sides, self.epsilon, like = rows, sides, epsilon, sides[0].h
         size = like.shape[1]
         self.sure = epsilon * epsilon >= 4 * torch.finfo(like.dtype).eps
         self.scale = 2.0 if self.sure else 1.0
-        self.bias, self.forget, self.others, self.w, self.u = [], [], [], [], []
+        self.bias, self.forget, self.others, self.own, self.w, self.u = [], [], [], [], [], []
         for cell in (side.cell for side in sides):
             bias = like.new_zeros(4 * size) if cell.b is None else cell.b
             joint = torch.cat([cell.w, cell.u, bias[:, None]], 1)  # [4H, E+H+1], of x, h and 1
@@ -71,23 +79,27 @@ class _Walk:
             g = g * self.scale
             self.forget.append(f.t().contiguous())
             self.others.append(torch.cat([i, g] if self.sure else [i, g, o]).t().contiguous())
+            self.own.append(g.t().contiguous())
             self.w.append(g[:, : -size - 1])
             self.u.append(g[:, -size - 1 : -1])
             self.bias.append(g[:, -1].contiguous())
         self.pieces = list(rows.pieces(size))
-        kept = scratch(like, 3 if self.sure else 4, len(sides), *like.shape).unbind(0)
-        self.f, self.v, self.c = kept[:3]  # v has the sign of z
-        self.a = None if self.sure else kept[3]  # h / (c + ε s(c))
+        self.given = self.sure and kept is not None
+        known = [] if kept is None or not self.given else list(kept.unbind(0))
+        fresh = scratch(like, (3 if self.sure else 4) - len(known), len(sides), *like.shape).unbind(0)
+        self.f, self.v, self.c, *others = [*known, *fresh]  # v has the sign of z; at first it is i, if that is known
+        self.a = None if self.sure else others[0]  # h / (c + ε s(c))
 
     def forwards(self) -> None:
         """Work out the gates from x and h, and walk c forwards."""
         size, last = self.sides[0].h.shape[1], torch.stack([side.c0 for side in self.sides]) / self.scale
         for piece in self.pieces:
             f, v, c = (each[:, piece.rows] for each in (self.f, self.v, self.c))
-            gates = self._gates(piece, f)  # [D, n, 2H]
-            i, z = (gates[..., k * size : (k + 1) * size] for k in range(2))
+            gates = self._gates(piece, f)  # [D, n, 2H]; [D, n, H] if f and i are known
+            i, z = (v, gates) if self.given else (gates[..., :size], gates[..., size : 2 * size])
             stable = z.abs().add_(self.scale * self.epsilon)
-            f.sigmoid_()
+            if not self.given:
+                f.sigmoid_()
             if self.sure:
                 gates.sigmoid_()
                 torch.sub(z, 0.5, out=c).mul_(i)
@@ -105,12 +117,14 @@ class _Walk:
                 self.a[:, piece.rows] = torch.where(nothing, o, o * (c.tanh().abs_() / stable))
 
     def _gates(self, piece: Piece, f: torch.Tensor) -> torch.Tensor:
-        """Write the pre-activation of f, [D, n, H], and return those of the other gates, side by side."""
+        """Write the pre-activation of f, [D, n, H], and return those of the other gates, side by side; of g alone if the
+        others are known."""
         first, (start, stop), sizes = piece.first, (piece.rows.start, piece.rows.stop), piece.sizes
         width, size = self.sides[0].x.shape[1], self.sides[0].h.shape[1]
         states = self.c.new_ones(stop - start, width + size + 1)
         inputs, states_before = states[:, :width], states[:, width:-1]
-        gates = self.c.new_empty(len(self.sides), stop - start, self.others[0].shape[1])
+        wanted = self.own if self.given else self.others
+        gates = self.c.new_empty(len(self.sides), stop - start, wanted[0].shape[1])
         before = self.rows.sizes[first - 1] if first else 0  # how many texts the step before has
         for d, side in enumerate(self.sides):
             inputs.copy_(side.x[start:stop])
@@ -121,8 +135,9 @@ class _Walk:
                 for n, now, h in zip(sizes, states_before.split(sizes), side.h[start:stop].split(sizes), strict=True):
                     now.copy_(last[:n])
                     last = h
-            torch.mm(states, self.forget[d], out=f[d])
-            torch.mm(states, self.others[d], out=gates[d])
+            if not self.given:
+                torch.mm(states, self.forget[d], out=f[d])
+            torch.mm(states, wanted[d], out=gates[d])
         return gates
 
     def backwards(self, q: torch.Tensor, *, steps: bool, summed: bool) -> list[Back]:

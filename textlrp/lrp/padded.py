@@ -7,26 +7,19 @@ that ends inside a segment follows from h, which is known, by the gates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch.nn import functional
 
+from textlrp.lrp import forward
 from textlrp.lrp.packing import pack, pad
 from textlrp.lrp.rows import Rows
 
-__all__ = ["fast", "run", "segments"]
+__all__ = ["run", "segments"]
 
 _SHORTEST = 16
 _WASTE = 0.1
-
-
-def fast(name: str, data: torch.Tensor, weights: Sequence[Sequence[torch.Tensor]], *, has_biases: bool) -> bool:
-    """Tell whether packed `data` runs faster padded: an LSTM without projection, in float32, on the processor."""
-    plain = all(len(each) == (4 if has_biases else 2) for each in weights)
-    here = data.device.type == "cpu" and data.dtype == torch.float32 and torch.backends.mkldnn.is_available()
-    return name == "lstm" and plain and here and len(data) > 0
 
 
 def segments(sizes: Sequence[int]) -> list[tuple[int, int]]:
@@ -45,77 +38,91 @@ def segments(sizes: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def run(
-    func: Callable[..., Any],
     data: torch.Tensor,
     sizes: torch.Tensor,
     states: Sequence[torch.Tensor],
     weights: Sequence[Sequence[torch.Tensor]],
-    *,
-    has_biases: bool,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    kept: torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, bool]:
     """Run an LSTM on packed data [N, E] from the states h_0 and c_0 [D, B, H], with the weights of each direction.
 
-    Returns what torch.lstm returns: the output [N, D·H], h_n, c_n [D, B, H].
+    Returns what torch.lstm returns: the output [N, D·H], h_n, c_n [D, B, H]; and whether f and i were written to `kept`,
+    [2, D, N, H], in reading order.
     """
     rows, size = Rows(sizes.tolist(), None), states[1].shape[2]
     out = data.new_empty(len(data), len(weights) * size)
     ends: list[tuple[torch.Tensor, torch.Tensor]] = []
+    sound = kept is not None
     for d, mine in enumerate(weights):
         turned = rows.turned if d == 1 else None
         x = data if turned is None else data[turned]
-        h, own = x.new_empty(len(x), size), out[:, d * size : (d + 1) * size]
-        into = own if turned is None else h
-        c_n = _one_way(func, x, into, sizes, rows, (states[0][d], states[1][d]), mine, has_biases=has_biases)
+        own = out[:, d * size : (d + 1) * size]
+        into = own if turned is None else x.new_empty(len(x), size)
+        c_n, right = _one_way(
+            x, into, sizes, rows, (states[0][d], states[1][d]), mine, None if kept is None or not sound else kept[:, d]
+        )
+        sound = sound and right
         ends.append((into[rows.last()], c_n))
         if turned is not None:
-            own.index_copy_(0, turned, h)
+            own.index_copy_(0, turned, into)
     h_n, c_n = (torch.stack(each) for each in zip(*ends, strict=True))
-    return out, h_n, c_n
+    return out, h_n, c_n, sound
 
 
 def _one_way(
-    func: Callable[..., Any],
     x: torch.Tensor,
     out: torch.Tensor,
     sizes: torch.Tensor,
     rows: Rows,
     states: tuple[torch.Tensor, torch.Tensor],
     weights: Sequence[torch.Tensor],
-    *,
-    has_biases: bool,
-) -> torch.Tensor:
-    """Write h, [N, H], to `out`, and return c_n, [B, H]."""
-    h, c = (state[None] for state in states)
-    c_n = torch.empty_like(states[1])
+    kept: torch.Tensor | None,
+) -> tuple[torch.Tensor, bool]:
+    """Write h, [N, H], to `out`, and f and i to `kept`; return c_n, [B, H], and whether the gates were sound."""
+    (h, c), c_n, sound = states, torch.empty_like(states[1]), kept is not None
     for start, stop in segments(rows.sizes):
         texts, rest, count = rows.sizes[start], rows.sizes[stop - 1], stop - start
         mine = slice(rows.starts[start], rows.starts[stop - 1] + rest)
-        before = (h[:, :texts].contiguous(), c[:, :texts].contiguous())
+        h, c = h[:texts].contiguous(), c[:texts].contiguous()
         part = pad(x[mine], sizes[start:stop], False, 0.0, count)[0]
-        found, h, c = func(part, before, list(weights), has_biases, 1, 0.0, False, False, False)
+        found, h_next, c_next, gates = forward.run(part, h, c, weights, keep=kept is not None or rest < texts)
         lengths = (sizes[start:stop, None] > torch.arange(texts)).sum(0)
-        out[mine] = found.flatten(0, 1) if rest == texts else pack(found, lengths, False)[0]
-        c_n[:rest] = c[0, :rest]
+
+        def unpadded(steps: torch.Tensor, even: bool = rest == texts, lengths: torch.Tensor = lengths) -> torch.Tensor:
+            return steps.flatten(0, 1) if even else pack(steps.contiguous(), lengths, False)[0]
+
+        out[mine] = unpadded(found)
+        if gates is None:
+            sound = False
+        elif kept is not None:
+            kept[0, mine], kept[1, mine] = unpadded(gates.f), unpadded(gates.i)
+        c_n[:rest] = c_next[:rest]
         if rest < texts:
             ended = slice(rest, texts)
-            walked = _cells(part[:, ended], found[:, ended], before[0][0, ended], before[1][0, ended], weights)
+            walked = _cells(part[:, ended], found[:, ended], h[ended], c[ended], weights, gates, ended)
             c_n[ended] = walked[lengths[ended] - 1, torch.arange(texts - rest)]
-    return c_n
+        h, c = h_next, c_next
+    return c_n, sound
 
 
 def _cells(
-    x: torch.Tensor, h: torch.Tensor, h0: torch.Tensor, c0: torch.Tensor, weights: Sequence[torch.Tensor]
+    x: torch.Tensor,
+    h: torch.Tensor,
+    h0: torch.Tensor,
+    c0: torch.Tensor,
+    weights: Sequence[torch.Tensor],
+    gates: forward.Gates | None,
+    ended: slice,
 ) -> torch.Tensor:
-    """Return c [T, B, H] from x and h: c_t = f_t c_{t−1} + i_t g_t, with tanh(z) as 2 σ(2z) − 1."""
-    size = h.shape[-1]
-    rows, own = slice(0, 3 * size), slice(2 * size, 3 * size)
-    joint = torch.cat([weights[0][rows], weights[1][rows]], 1)
-    bias = weights[2][rows] + weights[3][rows] if len(weights) == 4 else h.new_zeros(3 * size)
-    joint[own] *= 2
-    bias[own] *= 2
-    before = torch.cat([h0[None], h[:-1]])
-    gates = functional.linear(torch.cat([x, before], -1), joint, bias).sigmoid_()
-    i, f, g = gates[..., :size], gates[..., size : 2 * size], gates[..., own].mul_(2).sub_(1)
+    """Return c [T, B, H] of the texts that ended: c_t = f_t c_{t−1} + i_t g_t."""
+    if gates is None:
+        size = h.shape[-1]
+        bias = weights[2] + weights[3] if len(weights) == 4 else None
+        before = torch.cat([h0[None], h[:-1]])
+        z = functional.linear(torch.cat([x, before], -1), torch.cat([weights[0], weights[1]], 1), bias)
+        i, f, g = z[..., :size].sigmoid(), z[..., size : 2 * size].sigmoid(), z[..., 2 * size : 3 * size].tanh()
+    else:
+        i, f, g = (each[:, ended] for each in gates)
     new, last = i * g, c0
     for now, keep in zip(new.unbind(0), f.unbind(0), strict=True):
         last = now.addcmul_(keep, last)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from textlrp.errors import RelevanceError
-from textlrp.lrp import padded, stepwise
+from textlrp.lrp import forward, padded, stepwise
 from textlrp.lrp.cells import Above, Back, Cell
 from textlrp.lrp.gru import gru_all
 from textlrp.lrp.lstm import Direction, lstm_all
@@ -54,6 +54,7 @@ class Level(Ruled):
         *,
         has_biases: bool,
         batch_first: bool,
+        kept: torch.Tensor | None = None,
     ) -> None:
         self.operation = operation
         self.single = operation in CELLS
@@ -65,7 +66,7 @@ class Level(Ruled):
         for var in self.inputs:
             var.needed = True
         self.cells = [_cell(each, has_biases=has_biases) for each in weights]
-        self.sizes, self.batch_first = sizes, batch_first
+        self.sizes, self.batch_first, self.kept = sizes, batch_first, kept  # f and i, [2, D, N, H], or None
 
     def _value(self, place: int) -> torch.Tensor:
         var = self.known[place]
@@ -157,7 +158,7 @@ class Level(Ruled):
         out.c = None  # it lies in q now
         del arrived
         summed = run.layers is None and self.known[0] is not None and self.known[0].summed
-        backs = lstm_all(rows, sides, q, epsilon, steps=run.steps, summed=summed)
+        backs = lstm_all(rows, sides, q, epsilon, self.kept, steps=run.steps, summed=summed)
         return [(rows, _turned(rows, back) if d else back) for d, back in enumerate(backs)]
 
     def _above(self, run: Run, d: int, order: Order) -> tuple[Above, torch.Tensor]:
@@ -245,14 +246,21 @@ def recurrent(tape: Tape, names: Names, func: Callable[..., Any], name: str, arg
         given = tuple(parts) if len(parts) > 1 else parts[0]
         tail = [has_biases, 1, 0.0, False, bidirectional]
         weights = [weight for each in mine for weight in each]
-        if packed and padded.fast(name, x, mine, has_biases=has_biases):
-            out, *end = padded.run(func, x, sizes, parts, mine, has_biases=has_biases)
+        kept = None
+        if forward.able(name, x, mine, has_biases=has_biases) and (packed or tape.gates):
+            x_rows = Rows.of(x, sizes, batch_first=batch_first)
+            kept = x.new_empty(2, directions, sum(x_rows.sizes), states[0].shape[-1]) if tape.gates else None
+            if packed:
+                out, *end, sound = padded.run(x, sizes, parts, mine, kept)
+            else:
+                out, *end, sound = _run(x, x_rows, parts, mine, kept)
+            kept = kept if sound else None
         elif packed:
             out, *end = func(x, sizes, given, weights, *tail)
         else:
             out, *end = func(x, given, weights, *tail, batch_first)
         if any(tape.find(each) is not None for each in (x, *parts)):
-            node = Level(name, place, x, parts, mine, sizes, tape, has_biases=has_biases, batch_first=batch_first)
+            node = Level(name, place, x, parts, mine, sizes, tape, has_biases=has_biases, batch_first=batch_first, kept=kept)
             tape.record(node, out, *end)
             node.outputs[0].needed = True
             inner = (node.known[0] if level > 0 else None, node.outputs[0] if level < levels - 1 else None)
@@ -262,6 +270,29 @@ def recurrent(tape: Tape, names: Names, func: Callable[..., Any], name: str, arg
     if levels == 1:
         return (x, *ends[0])
     return (x, *(structural(torch.cat, "cat", tape, (list(each),), {}) for each in zip(*ends, strict=True)))
+
+
+def _run(
+    x: torch.Tensor, rows: Rows, states: list[torch.Tensor], weights: list[tuple[torch.Tensor, ...]], kept: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, bool]:
+    """Run an LSTM on padded data, stretch by stretch: the output, h_n, c_n, and whether f and i were written to `kept`."""
+    steps, texts, size = len(rows.sizes), rows.sizes[0], states[0].shape[-1]
+    x = (x.transpose(0, 1) if rows.batch_first else x).contiguous()
+    out, sound, ends = x.new_empty(steps, texts, len(weights) * size), kept is not None, []
+    for d, mine in enumerate(weights):
+        h, c = states[0][d].contiguous(), states[1][d].contiguous()
+        for start, stop in forward.stretches(steps, texts * size):
+            at = slice(steps - stop, steps - start) if d else slice(start, stop)
+            found, h, c, gates = forward.run(x[at], h, c, mine, reverse=d == 1, keep=sound)
+            out[at, :, d * size : (d + 1) * size] = found
+            if gates is None:
+                sound = False
+            elif kept is not None:
+                read = kept[:, d, start * texts : stop * texts].unflatten(1, (-1, texts))
+                read[0], read[1] = gates.f, gates.i
+        ends.append((h, c))
+    h_n, c_n = (torch.stack(each) for each in zip(*ends, strict=True))
+    return out.transpose(0, 1) if rows.batch_first else out, h_n, c_n, sound
 
 
 def cell(tape: Tape, names: Names, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -154,7 +154,8 @@ class Node:
 class Tape:
     """Every node in the order of the forward pass, and the tensors they made."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, gates: bool = False) -> None:
+        self.gates = gates  # whether recurrent layers are to keep their gates
         self.nodes: list[Node] = []
         self._vars: dict[int, Var] = {}
         self._order: list[Var] = []

@@ -1,0 +1,115 @@
+"""The forward pass of an LSTM on the processor, with the gates it worked out: then nobody has to work them out again.
+
+The kernel that torch.lstm calls there (oneDNN's) writes the gates to a workspace if it is told that a backward pass will
+follow. How they lie in it is not documented: for every new shape two steps are worked out, and the gates are used only if they
+are right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch.nn import functional
+
+__all__ = ["Gates", "able", "run", "stretches"]
+
+_LSTM = 2  # the number of this kind of cell in torch
+_BYTES = 25_000_000  # of a workspace: time is cut into stretches; more than 32 MB would be new memory each time
+_SHORTEST = 16
+_PER_CELL = 64  # bytes of the workspace for each cell and step, about
+_WRONG = 1e-3  # gates lie between 0 and 1
+_RIGHT: set[tuple[int, int, int, bool]] = set()  # steps, texts, cells and direction for which the gates lay as expected
+
+
+class Gates(NamedTuple):
+    """i, f and g at each step, [T, B, H] in reading order: views of the workspace."""
+
+    i: torch.Tensor
+    f: torch.Tensor
+    g: torch.Tensor
+
+
+def able(name: str, data: torch.Tensor, weights: Sequence[Sequence[torch.Tensor]], *, has_biases: bool) -> bool:
+    """Tell whether the kernel runs this: an LSTM without projection, in float32, on the processor."""
+    plain = all(len(each) == (4 if has_biases else 2) for each in weights)
+    here = data.device.type == "cpu" and data.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+    return name == "lstm" and plain and here and data.numel() > 0
+
+
+def stretches(steps: int, cells: int) -> list[tuple[int, int]]:
+    """Cut time, (start, stop) each, so that the workspace of `cells` cells a step stays small.
+
+    >>> stretches(40, 2**15)
+    [(0, 16), (16, 32), (32, 40)]
+    """
+    each = max(_SHORTEST, _BYTES // (_PER_CELL * max(cells, 1)))
+    return [(start, min(start + each, steps)) for start in range(0, steps, each)]
+
+
+def run(
+    x: torch.Tensor,
+    h: torch.Tensor,
+    c: torch.Tensor,
+    weights: Sequence[torch.Tensor],
+    *,
+    reverse: bool = False,
+    keep: bool = True,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Gates | None]:
+    """Run one direction over x [T, B, E] from h and c [B, H]: h_1…h_T [T, B, H] in the order of x, h_T, c_T, and the gates."""
+    size = h.shape[-1]
+    parts = [each.detach() for each in weights]
+    if len(parts) == 2:
+        parts += [h.new_zeros(4 * size)] * 2
+    x = x.contiguous()
+    with torch.set_grad_enabled(keep):
+        w, u, b_ih, b_hh = parts
+        out, h_n, c_n, workspace = torch.mkldnn_rnn_layer(
+            x, w, u, b_ih, b_hh, h[None], c[None], reverse, [], _LSTM, size, 1, True, False, False, keep
+        )
+    gates = _gates(workspace, x, out, h, parts, reverse) if keep else None
+    return out, h_n[0], c_n[0], gates
+
+
+def _gates(
+    workspace: torch.Tensor | None,
+    x: torch.Tensor,
+    out: torch.Tensor,
+    h: torch.Tensor,
+    weights: Sequence[torch.Tensor],
+    reverse: bool,
+) -> Gates | None:
+    if workspace is None:
+        return None
+    (steps, texts), size = x.shape[:2], h.shape[-1]
+    numbers = workspace.view(-1).view(torch.float32)
+    row = -(-4 * size // 16) * 16
+    if row % 256 == 0:
+        row += 16
+    if len(numbers) < steps * texts * row:
+        return None
+    found = numbers[: steps * texts * row].view(steps, texts, row)
+    gates = Gates(*(found[..., k * size : (k + 1) * size] for k in range(3)))
+    if (shape := (steps, texts, size, reverse)) not in _RIGHT:
+        if not all(_right(found[t], t, x, out, h, weights, reverse) for t in {0, steps - 1}):
+            return None
+        _RIGHT.add(shape)
+    return gates
+
+
+def _right(
+    found: torch.Tensor,
+    t: int,
+    x: torch.Tensor,
+    out: torch.Tensor,
+    h: torch.Tensor,
+    weights: Sequence[torch.Tensor],
+    reverse: bool,
+) -> bool:
+    """Tell whether what was found for step t, [B, …], are i, f and g."""
+    size, at = h.shape[-1], len(x) - 1 - t if reverse else t
+    before = h if t == 0 else out[at + 1 if reverse else at - 1]
+    z = functional.linear(x[at], weights[0], weights[2] + weights[3]) + functional.linear(before, weights[1])
+    expected = torch.cat([z[:, : 2 * size].sigmoid(), z[:, 2 * size : 3 * size].tanh()], 1)
+    return bool(((found[:, : 3 * size] - expected).abs() < _WRONG).all())
