@@ -110,8 +110,9 @@ class SignedShare(Share):
         total: torch.Tensor = sum(linear.apply(x.abs(), self.absolute[id(linear)]) for linear, x in parts)  # type: ignore[assignment]
         alone = z if bias is None else z - bias
         p, n = (total + alone).mul_(0.5), (alone - total).mul_(0.5)
-        rare = torch.minimum(p, -n) < _RARE * total
-        if bool(rare.any()):  # next to nothing has this sign: the difference would be rounding
+        if bool(
+            (alone.abs() > (1 - 2 * _RARE) * total).any()
+        ):  # next to nothing has this sign: the difference would be rounding
             p, n = self._exactly(parts)
         self.given = rule.factors(p, n, self.bias, z)
         up, down = self.given[:2]
@@ -146,8 +147,9 @@ class SignedShare(Share):
     def book(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
         """Book what the stabiliser took, and what found no taker."""
         super().book(relevance, messages, book)
-        book("stabiliser", relevance * self.given.stabiliser)
-        book("rule", relevance * self.given.loss)
+        for key, share in (("stabiliser", self.given.stabiliser), ("rule", self.given.loss)):
+            if share is not None:
+                book(key, relevance * share)
 
 
 class FreeShare(Share):

@@ -26,12 +26,13 @@ BIAS = {
 
 
 class Factors(NamedTuple):
-    """What each output's relevance is multiplied with, for its positive contributions, its negative ones, and the ledger."""
+    """What each output's relevance is multiplied with, for its positive contributions, its negative ones, and the ledger; None
+    is 0."""
 
     positive: torch.Tensor
     negative: torch.Tensor
-    stabiliser: torch.Tensor
-    loss: torch.Tensor
+    stabiliser: torch.Tensor | None
+    loss: torch.Tensor | None
 
 
 @dataclass(frozen=True)

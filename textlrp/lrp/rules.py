@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 
 from textlrp.errors import InputError
-from textlrp.lrp.numbers import quotient, sign, stabilise
+from textlrp.lrp.numbers import inverse, signed, stabilise
 from textlrp.lrp.rule import Factors, Free, Plain, Rule, Signed
 
 __all__ = ["RULES", "AlphaBeta", "Epsilon", "Flat", "Gamma", "WSquare", "ZBox", "ZPlus", "Zero"]
@@ -78,15 +78,17 @@ class Gamma(Signed):
 
     def factors(self, p: torch.Tensor, n: torch.Tensor, b: torch.Tensor | None, z: torch.Tensor) -> Factors:
         """Return P = (1 + γ[z ≥ 0]) / d and N = (1 + γ[z < 0]) / d with the stabilised denominator d."""
-        up = (z >= 0).to(z.dtype).mul_(self.gamma)
-        down = self.gamma - up
-        d = (1 + up) * p + (1 + down) * n
-        if b is not None:
-            d = d + (1 + up) * b.clamp(min=0) + (1 + down) * b.clamp(max=0)
-        inverse = quotient(torch.ones_like(d), stabilise(d, self.epsilon))
-        stabiliser = self.epsilon * sign(d) * inverse
-        loss = (inverse == 0).to(d.dtype)
-        return Factors((1 + up) * inverse, (1 + down) * inverse, stabiliser, loss)
+        own = p + n if b is None else (p + n).add_(b)
+        up = z >= 0
+        more = torch.where(up, p, n) if b is None else torch.where(up, p + b.clamp(min=0), n + b.clamp(max=0))
+        d = own.add_(more, alpha=self.gamma)
+        over = inverse(stabilise(d, self.epsilon), self.epsilon)
+        stronger = over * (1 + self.gamma)
+        if self.epsilon:
+            stabiliser, loss = signed(d + 0.0, self.epsilon).mul_(over), None
+        else:
+            stabiliser, loss = None, (over == 0).to(d.dtype)
+        return Factors(torch.where(up, stronger, over), torch.where(up, over, stronger), stabiliser, loss)
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class AlphaBeta(Signed):
         positive = (self.alpha / (p + self.epsilon).masked_fill_(no_p, 1.0)).masked_fill_(no_p, 0.0)
         negative = (-self.beta / (n - self.epsilon).masked_fill_(no_n, 1.0)).masked_fill_(no_n, 0.0)
         loss = self.alpha * no_p.to(p.dtype) - self.beta * no_n.to(p.dtype)
-        return Factors(positive, negative, self.epsilon * (positive - negative), loss)
+        return Factors(positive, negative, (positive - negative).mul_(self.epsilon) if self.epsilon else None, loss)
 
 
 @dataclass(frozen=True)
