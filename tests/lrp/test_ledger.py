@@ -43,14 +43,15 @@ def check(name: str, rule: lrp.Rule, gates: str, dtype: torch.dtype, tolerance: 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("name", zoo.MODELS)
 def test_it_closes_for_every_layer_and_rule(name: str, rule: str) -> None:
-    check(name, RULES[rule], "all", torch.float64, 1e-9)
+    # γ without the bias in its denominator divides by what is left of two large numbers
+    check(name, RULES[rule], "all", torch.float64, 1e-9 if rule == "gamma, bias shared" else 1e-10)
 
 
 @pytest.mark.parametrize("gates", lrp.GATES)
 @pytest.mark.parametrize("name", [name for name in zoo.MODELS if name.startswith(GATED)])
 def test_it_closes_for_every_gate_rule(name: str, gates: str) -> None:
     for rule in ("epsilon", "gamma"):
-        check(name, RULES[rule], gates, torch.float64, 1e-9)
+        check(name, RULES[rule], gates, torch.float64, 1e-10)
 
 
 @pytest.mark.parametrize("name", zoo.MODELS)

@@ -22,7 +22,7 @@ Book = Callable[[str, torch.Tensor], None]  # an entry of the ledger, and an amo
 Part = tuple[LinearMap, torch.Tensor]  # a map, and its input
 Messages = tuple[torch.Tensor, ...]  # each in the shape of z
 Carried = tuple[torch.Tensor | None, torch.Tensor | None]  # c and r
-_RARE = 1e-3  # a smaller part of one sign is added up by itself
+_RARE = 0.03  # of a sum of magnitudes: a smaller part of one sign is next to nothing
 
 
 class Share:
@@ -101,6 +101,8 @@ class PlainShare(Share):
 class SignedShare(Share):
     """R_i = Σ_j (a⁺_ij P_j + a⁻_ij N_j) R_j, with two products instead of four: a⁺ and a⁻ are (a + |a|) / 2 and (a − |a|) / 2,
     and |a| = |x| |w|. The messages are R (P + N) / 2, which goes back by w, and R (P − N) / 2, which goes back by |w|.
+
+    Where next to nothing of an output has one of the signs, these differences are rounding: then it is four products.
     """
 
     def __init__(self, rule: Signed, parts: Sequence[Part], bias: torch.Tensor | None, z: torch.Tensor) -> None:
@@ -109,17 +111,14 @@ class SignedShare(Share):
         self.signs = {id(linear): sign(x) for linear, x in parts}
         total: torch.Tensor = sum(linear.apply(x.abs(), self.absolute[id(linear)]) for linear, x in parts)  # type: ignore[assignment]
         alone = z if bias is None else z - bias
-        p, n = (total + alone).mul_(0.5), (alone - total).mul_(0.5)
-        if bool(
-            (alone.abs() > (1 - 2 * _RARE) * total).any()
-        ):  # next to nothing has this sign: the difference would be rounding
-            p, n = self._exactly(parts)
+        self.exact = bool((alone.abs() > (1 - 2 * _RARE) * total).any())
+        p, n = self._apart(parts) if self.exact else ((total + alone).mul_(0.5), (alone - total).mul_(0.5))
         self.given = rule.factors(p, n, self.bias, z)
         up, down = self.given[:2]
-        self.factors = (up + down).mul_(0.5), (up - down).mul_(0.5)
+        self.factors = (up, down) if self.exact else ((up + down).mul_(0.5), (up - down).mul_(0.5))
 
     @staticmethod
-    def _exactly(parts: Sequence[Part]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _apart(parts: Sequence[Part]) -> tuple[torch.Tensor, torch.Tensor]:
         p: torch.Tensor | float = 0.0
         n: torch.Tensor | float = 0.0
         for linear, x in parts:
@@ -134,15 +133,26 @@ class SignedShare(Share):
     def taken(self, messages: Messages) -> torch.Tensor:
         """Return b⁺ q⁺ + b⁻ q⁻."""
         assert self.bias is not None
+        if self.exact:
+            return self.bias.clamp(min=0) * messages[0] + self.bias.clamp(max=0) * messages[1]
         return torch.addcmul(self.bias * messages[0], self.bias.abs(), messages[1])
 
     def to_input(self, part: Part, messages: Messages, at: int | None) -> Carried:
         """Return c, which depends on the sign of x."""
         linear, x = part
-        even, odd = messages
-        c, more = linear.transpose(even, linear.weight, x), linear.transpose(odd, self.absolute[id(linear)], x)
         signs = self.signs[id(linear)]
-        return c.addcmul_(more, signs if at is None else signs[at]), None
+        signs = signs if at is None else signs[at]
+        if not self.exact:
+            even, odd = messages
+            c, more = linear.transpose(even, linear.weight, x), linear.transpose(odd, self.absolute[id(linear)], x)
+            return c.addcmul_(more, signs), None
+        w_up, w_down = linear.weight.clamp(min=0), linear.weight.clamp(max=0)
+        up, down = messages
+        c = linear.transpose(up, w_up, x) + linear.transpose(down, w_down, x)
+        negative = signs < 0
+        if bool(negative.any()):
+            c = torch.where(negative, linear.transpose(up, w_down, x) + linear.transpose(down, w_up, x), c)
+        return c, None
 
     def book(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
         """Book what the stabiliser took, and what found no taker."""

@@ -30,7 +30,7 @@ class Rows:
 
     >>> rows = Rows([3, 1, 1], None)
     >>> [piece.rows for piece in rows.pieces(width=2**15)]
-    [slice(0, 3, None), slice(3, 5, None)]
+    [slice(0, 4, None), slice(4, 5, None)]
     >>> rows.per_text(torch.tensor([1.0, 2.0, 3.0, 10.0, 100.0])).tolist()
     [111.0, 2.0, 3.0]
     """
