@@ -31,21 +31,17 @@ MODELS = ("imdb-dense", "imdb-lstm", "imdb-gru", "imdb-cnn")
 LEXICON = ROOT / "scripts" / "sentiment_lexicon.csv"
 SEED = 0
 VALIDATION: dict[str, Any] = {"limit": 80, "methods": ["gates"], "measures": ["deletion"], "seeds": 1}
-PRESETS = ["zero", "alpha-beta", "z-plus", "epsilon-gamma", "epsilon-flat", "epsilon-w-square"]  # beside epsilon and gamma
 GATED = ["epsilon:prop", "epsilon:abs", "epsilon:half", "epsilon:zero"]
 TEST: dict[str, Any] = {
     "limit": 2000,
     "methods": ["lrp", *GATED, "baselines"],
     "measures": ["deletion", "zero vector", "sensitivity-n", "infidelity", "stability", "randomisation", "lexicon", "cost"],
-    "limits": {"probes": 200, "zero vector": 300, "stability": 16, "randomisation": 16, "costly": 40, "tokens": 300},
-    "limit_of": {
-        **{f"LRP {each}": 300 for each in PRESETS},
-        **{f"LRP {each}": 150 for each in GATED},
-        **{"random 1": 300, "random 2": 300},
-    },
+    "limits": {"probes": 2000, "zero vector": 2000, "stability": 16, "randomisation": 16, "tokens": 3000},
     "options": {"LIME": {"samples": 500}, "SHAP": {"rounds": 1}},
     "seeds": 3,
 }
+#: How many texts the methods that ask the network many times explain: SmoothGrad, integrated gradients, occlusion, LIME, SHAP.
+COSTLY = {"imdb-dense": 2000, "imdb-lstm": 800, "imdb-gru": 200, "imdb-cnn": 800}
 
 
 def drawn(classifier: TextClassifier, name: str, data: str, limit: int, state: Path) -> Sample:
@@ -68,9 +64,10 @@ def measured(name: str, data: str, plan: dict[str, Any], state: Path, first: int
     """Measure one model on one data set, or read what was measured; the `first` texts of the sample, if it holds more."""
     classifier = load(name)
     how = {key: value for key, value in plan.items() if key != "limit"}
-    few = how.get("limit_of", {})
     every = [*known_methods(), *(f"random {seed}" for seed in range(plan["seeds"]))]
-    how["limit_of"] = {each: min(first, few.get(each, first)) for each in every}
+    how["limit_of"] = dict.fromkeys(every, first)
+    if "limits" in how:
+        how["limits"] = {**how["limits"], "costly": COSTLY[name]}
     sample = drawn(classifier, name, data, plan["limit"], state)
     return evaluate_sample(classifier, sample, state=state, seed=SEED, lexicon=LEXICON, **how)
 

@@ -58,6 +58,7 @@ def readme_table(figures: Mapping[str, Any]) -> str:
 
 def _head(test: Mapping[str, Evaluation]) -> str:
     first = next(iter(test.values())).settings
+    fewer = f" (on the first {most} texts)" if (most := first["limits"]["zero vector"]) < first["texts"] else ""
     lines = [
         "# How faithful the explanations are",
         "Made by `python scripts/study_faithfulness.py` "
@@ -79,8 +80,7 @@ def _head(test: Mapping[str, Evaluation]) -> str:
         "right, in rising order where it is wrong.",
         "**Bins.** Words go, or stay, in ERASER's shares: 1, 5, 10, 20 and 50 % of the words. Equal relevances are ordered by "
         "lot. *Leave out* takes the word away; *zero* keeps its place and sets its vector to zero, and that of every n-gram it "
-        f"is part of (on the first {first['limits']['zero vector']} texts). Each mean is followed by its 95 % "
-        f"bootstrap interval "
+        f"is part of{fewer}. Each mean is followed by its 95 % bootstrap interval "
         f"over texts ({first['rounds']} rounds, the same for all methods). *random* is the control: a random order, several "
         "seeds.",
         "| column | better | what it is |\n| --- | --- | --- |\n"
@@ -253,8 +253,9 @@ def _limits(test: Mapping[str, Evaluation]) -> str:
     return "\n\n".join(
         [
             "## Limits",
-            f"Costly methods explain the first {limits['costly']} texts of the sample that have at most {limits['tokens']} "
-            f"tokens (LIME with {options['LIME']['samples']} samples, SHAP with {options['SHAP']['rounds']} "
+            "Methods that ask the network many times explain the first texts of the sample alone ("
+            + ", ".join(f"{name} {each.settings['limits']['costly']:,}" for name, each in test.items())
+            + f"; LIME with {options['LIME']['samples']} samples, SHAP with {options['SHAP']['rounds']} "
             f"permutation and its "
             "reverse, integrated gradients with 50 steps, SmoothGrad with 25 samples); every table compares "
             "methods on the same texts "
