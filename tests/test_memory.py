@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 
 import pytest
 
 from textlrp.garbage import uncollected
-from textlrp.memory import give_back, keep_freed_memory
+from textlrp.memory import bound_kernels, give_back, keep_freed_memory
 
 
 def test_collection_goes_on_after_the_last_of_nested_blocks() -> None:
@@ -63,3 +64,10 @@ print(known, [faults() for _ in range(4)][-1])
 def test_it_may_be_asked_for_anywhere() -> None:
     assert keep_freed_memory() in (True, False)
     give_back()
+
+
+def test_kernels_are_bounded_unless_somebody_chose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", raising=False)
+    bound_kernels(32)
+    bound_kernels(64)
+    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "32"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from typing import Any
 
-__all__ = ["give_back", "keep_freed_memory"]
+__all__ = ["bound_kernels", "give_back", "keep_freed_memory"]
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of mallopt's parameters, from malloc.h
 
@@ -26,6 +27,17 @@ def keep_freed_memory(megabytes: int = 512) -> bool:
         return False
     size = min(megabytes << 20, 2**31 - 1)
     return bool(library.mallopt(_MMAP_THRESHOLD, size)) and bool(library.mallopt(_TRIM_THRESHOLD, size))
+
+
+def bound_kernels(count: int = 64) -> None:
+    """Let oneDNN remember the kernels of so many shapes, if torch is not yet imported and nobody chose another number.
+
+    It remembers 1,024 by itself, and an LSTM has another shape for every batch: half a megabyte each, up to a gigabyte in all.
+
+    >>> from textlrp.memory import bound_kernels
+    >>> bound_kernels()
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(count))
 
 
 def give_back() -> None:

@@ -10,7 +10,7 @@ import click
 
 from textlrp import __version__
 from textlrp.errors import TextLRPError
-from textlrp.memory import keep_freed_memory
+from textlrp.memory import bound_kernels, keep_freed_memory
 
 __all__ = ["main"]
 
@@ -83,6 +83,7 @@ def _textlrp() -> None:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; exit with 0 (done), 1 (an error, said in one line) or 2 (a wrong call)."""
     keep_freed_memory()
+    bound_kernels()
     try:
         _textlrp.main(args=arguments, prog_name="textlrp", standalone_mode=False)
     except click.exceptions.Exit as stop:

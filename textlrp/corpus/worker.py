@@ -19,7 +19,7 @@ import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from textlrp.memory import give_back, keep_freed_memory
+from textlrp.memory import bound_kernels, give_back, keep_freed_memory
 
 __all__ = ["load", "main", "receive", "send", "told"]
 
@@ -86,6 +86,7 @@ def load(task: dict[str, Any]) -> Any:
     """Return the `Explainer` that the first frame describes; CheckpointError where the model is another than the caller's."""
     import gc
 
+    bound_kernels()
     import torch
 
     from textlrp.classifier import load as load_classifier
