@@ -41,7 +41,7 @@ TEST: dict[str, Any] = {
     "seeds": 3,
 }
 #: How many texts the methods that ask the network many times explain: SmoothGrad, integrated gradients, occlusion, LIME, SHAP.
-COSTLY = {"imdb-dense": 2000, "imdb-lstm": 800, "imdb-gru": 200, "imdb-cnn": 800}
+COSTLY = {"imdb-dense": 2000, "imdb-lstm": 900, "imdb-gru": 100, "imdb-cnn": 800}
 
 
 def drawn(classifier: TextClassifier, name: str, data: str, limit: int, state: Path) -> Sample:
