@@ -44,16 +44,19 @@ def explain(model: Any, texts: list[str], *, batch: int = 64, extra: int = 0) ->
     """Explain the margin of each text; `extra` columns of padding are added to every batch."""
     encoded = Encoded.of([read(text, model.vocabulary, max_tokens=model.config_.max_tokens).ids for text in texts])
     relevance: list[Any] = [None] * len(texts)
+    device = next(model.module.parameters()).device
     scores, predicted = np.zeros(len(texts)), np.zeros(len(texts), dtype=int)
     for indices in length_batches(encoded.lengths, most_texts=batch):
         ids, lengths = encoded.pad(indices)
         ids = torch.nn.functional.pad(ids, (0, extra))
         composite = lrp.PRESETS["epsilon"].composite
-        found = lrp.attribute(model.module, ids, lengths, target="margin", composite=composite, layers=False)
+        given = ids.to(device), lengths.to(device)
+        found = lrp.attribute(model.module, *given, target="margin", composite=composite, layers=False)
+        tokens = found.tokens.double().cpu().numpy()
         for row, i in enumerate(indices.tolist()):
-            relevance[i] = found.tokens[row, : int(lengths[row])].double().numpy()
-        scores[indices] = found.score.double().numpy()
-        predicted[indices] = found.output.argmax(1).numpy()
+            relevance[i] = tokens[row, : int(lengths[row])]
+        scores[indices] = found.score.double().cpu().numpy()
+        predicted[indices] = found.output.argmax(1).cpu().numpy()
     return relevance, scores, predicted
 
 
@@ -72,6 +75,12 @@ def difference(one: Result, other: Result) -> dict[str, float]:
 def _threads(name: str, texts: list[str]) -> Result:
     torch.set_num_threads(2)
     return explain(textlrp.load(name), texts)
+
+
+def _gpu(name: str, texts: list[str]) -> Result:
+    model = textlrp.load(name)
+    model.module.cuda()
+    return explain(model, texts)
 
 
 def _cast(kind: torch.dtype) -> Callable[[str, list[str]], Result]:
@@ -93,6 +102,8 @@ VARIATIONS: dict[str, Callable[[str, list[str]], Result]] = {
     "float64": _cast(torch.float64),
     "bfloat16": _cast(torch.bfloat16),
 }
+if torch.cuda.is_available():
+    VARIATIONS["GPU"] = _gpu
 
 
 def trained(arch: str) -> dict[str, Any]:

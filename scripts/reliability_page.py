@@ -190,7 +190,12 @@ def agreement(found: Numbers) -> str:
             f"one thread, "
             "batches of 64. *Relevance*: the largest difference of a token's relevance as a share of the largest relevance in "
             "its text, over all texts; *median*: that of the median text. The number of worker processes, of Ray or of this "
-            "machine, changes no byte (tests/corpus). CPU and GPU: no GPU was at hand.",
+            "machine, changes no byte (tests/corpus). "
+            + (
+                ""
+                if any(row["variation"] == "GPU" for row in run["rows"])
+                else "No GPU was at hand; where one is, it has rows of its own."
+            ),
             table(
                 ("model", "changed", "relevance, largest", "relevance, median text", "score, largest", "predictions changed"),
                 rows,
