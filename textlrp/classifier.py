@@ -247,8 +247,7 @@ class TextClassifier(Estimator):
         rule: Rule = "default",
         gates: str = "all",
     ) -> list[Explanation]:
-        """Explain texts in batches of like length, of at most `batch_size` texts and 16,384 tokens; Explanations come in the
-        order of the texts."""
+        """Explain texts, in their order, in batches of like length: at most `batch_size` texts and 16,384 tokens."""
         stream = self.explain_stream(check_texts(texts), batch_size, target=target, rule=rule, gates=gates)
         return list(stream)
 

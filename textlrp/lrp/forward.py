@@ -13,7 +13,9 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional
 
-__all__ = ["Gates", "able", "run", "stretches"]
+from textlrp.lrp.rows import Rows
+
+__all__ = ["Gates", "able", "run", "stretches", "whole"]
 
 _LSTM = 2  # the number of this kind of cell in torch
 _BYTES = 25_000_000  # of a workspace: time is cut into stretches; more than 32 MB would be new memory each time
@@ -70,6 +72,33 @@ def run(
         )
     gates = _gates(workspace, x, out, h, parts, reverse) if keep else None
     return out, h_n[0], c_n[0], gates
+
+
+def whole(
+    x: torch.Tensor,
+    rows: Rows,
+    states: Sequence[torch.Tensor],
+    weights: Sequence[Sequence[torch.Tensor]],
+    kept: torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, bool]:
+    """Run an LSTM on padded data, stretch by stretch: the output, h_n, c_n, and whether f and i were written to `kept`."""
+    steps, texts, size = len(rows.sizes), rows.sizes[0], states[0].shape[-1]
+    x = (x.transpose(0, 1) if rows.batch_first else x).contiguous()
+    out, sound, ends = x.new_empty(steps, texts, len(weights) * size), kept is not None, []
+    for d, mine in enumerate(weights):
+        h, c = states[0][d].contiguous(), states[1][d].contiguous()
+        for start, stop in stretches(steps, texts * size):
+            at = slice(steps - stop, steps - start) if d else slice(start, stop)
+            found, h, c, gates = run(x[at], h, c, mine, reverse=d == 1, keep=sound)
+            out[at, :, d * size : (d + 1) * size] = found
+            if gates is None:
+                sound = False
+            elif kept is not None:
+                read = kept[:, d, start * texts : stop * texts].unflatten(1, (-1, texts))
+                read[0], read[1] = gates.f, gates.i
+        ends.append((h, c))
+    h_n, c_n = (torch.stack(each) for each in zip(*ends, strict=True))
+    return out.transpose(0, 1) if rows.batch_first else out, h_n, c_n, sound
 
 
 def _gates(

@@ -253,7 +253,7 @@ def recurrent(tape: Tape, names: Names, func: Callable[..., Any], name: str, arg
             if packed:
                 out, *end, sound = padded.run(x, sizes, parts, mine, kept)
             else:
-                out, *end, sound = _run(x, x_rows, parts, mine, kept)
+                out, *end, sound = forward.whole(x, x_rows, parts, mine, kept)
             kept = kept if sound else None
         elif packed:
             out, *end = func(x, sizes, given, weights, *tail)
@@ -270,29 +270,6 @@ def recurrent(tape: Tape, names: Names, func: Callable[..., Any], name: str, arg
     if levels == 1:
         return (x, *ends[0])
     return (x, *(structural(torch.cat, "cat", tape, (list(each),), {}) for each in zip(*ends, strict=True)))
-
-
-def _run(
-    x: torch.Tensor, rows: Rows, states: list[torch.Tensor], weights: list[tuple[torch.Tensor, ...]], kept: torch.Tensor | None
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, bool]:
-    """Run an LSTM on padded data, stretch by stretch: the output, h_n, c_n, and whether f and i were written to `kept`."""
-    steps, texts, size = len(rows.sizes), rows.sizes[0], states[0].shape[-1]
-    x = (x.transpose(0, 1) if rows.batch_first else x).contiguous()
-    out, sound, ends = x.new_empty(steps, texts, len(weights) * size), kept is not None, []
-    for d, mine in enumerate(weights):
-        h, c = states[0][d].contiguous(), states[1][d].contiguous()
-        for start, stop in forward.stretches(steps, texts * size):
-            at = slice(steps - stop, steps - start) if d else slice(start, stop)
-            found, h, c, gates = forward.run(x[at], h, c, mine, reverse=d == 1, keep=sound)
-            out[at, :, d * size : (d + 1) * size] = found
-            if gates is None:
-                sound = False
-            elif kept is not None:
-                read = kept[:, d, start * texts : stop * texts].unflatten(1, (-1, texts))
-                read[0], read[1] = gates.f, gates.i
-        ends.append((h, c))
-    h_n, c_n = (torch.stack(each) for each in zip(*ends, strict=True))
-    return out.transpose(0, 1) if rows.batch_first else out, h_n, c_n, sound
 
 
 def cell(tape: Tape, names: Names, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
