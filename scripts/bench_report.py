@@ -77,6 +77,10 @@ def page(kept: Mapping[str, Any], titles: Mapping[str, str], *, name: str) -> st
     return "\n\n".join(parts) + "\n"
 
 
+_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00", "#56b4e9")  # Okabe and Ito: told apart by all
+_MARKS = "os^Dv*P"
+
+
 def plot(kept: Mapping[str, Any], path: Path) -> None:
     """Draw cost against size, as PNG and SVG beside the report."""
     import matplotlib as mpl
@@ -92,12 +96,13 @@ def plot(kept: Mapping[str, Any], path: Path) -> None:
     if not lines:
         return
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-    for axis, points in lines.items():
+    for (axis, points), color, mark in zip(lines.items(), _COLORS, _MARKS, strict=False):
+        style: dict[str, Any] = {"label": axis, "color": color, "marker": mark}
         places = [size for size, _ in points]
-        left.plot(places, [each.milliseconds for _, each in points], "o-", label=axis)
+        left.plot(places, [each.milliseconds for _, each in points], **style)
         middle = [each.value for _, each in points]
         errors = [[each.value - each.low for _, each in points], [each.high - each.value for _, each in points]]
-        right.errorbar(places, middle, yerr=errors, fmt="o-", capsize=3, label=axis)
+        right.errorbar(places, middle, yerr=errors, capsize=3, **style)
     left.set(xscale="log", yscale="log", xlabel="size", ylabel="milliseconds", title="time of the explanation")
     right.set(xscale="log", xlabel="size", ylabel="ratio", title="over the network alone (T, B, H) or predict_proba (texts)")
     right.set_ylim(bottom=0)
