@@ -72,7 +72,7 @@ MUTATIONS = [
     Mutation("gamma: sign", "rules", "return Factors(torch.where(up, stronger, over),", "return Factors(-torch.where(up, stronger, over),"),
     Mutation("gamma: no stabiliser", "rules", "over = inverse(stabilise(d, self.epsilon), self.epsilon)", "over = inverse(d, 0.0)"),
     Mutation("gamma: the wrong side is favoured", "rules", "up = z >= 0", "up = z < 0"),
-    Mutation("gamma: bias not weighed", "rules", "torch.where(up, p + b.clamp(min=0), n + b.clamp(max=0))", "torch.where(up, p, n)"),
+    Mutation("gamma: bias not weighed", "rules", "p + b.clamp(min=0), n + b.clamp(max=0)\n        strong", "p, n + b\n        strong"),
     Mutation("alpha-beta: sign of beta", "rules", "negative = (-self.beta /", "negative = (self.beta /"),
     Mutation("alpha-beta: no stabiliser", "rules", "positive = (self.alpha / (p + self.epsilon)", "positive = (self.alpha / (p + 0.0)"),
     Mutation("alpha-beta: stabiliser of the negative part", "rules", "(n - self.epsilon)", "(n + self.epsilon)"),

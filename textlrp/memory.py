@@ -7,6 +7,8 @@ import os
 import sys
 from typing import Any
 
+from textlrp.errors import InputError
+
 __all__ = ["bound_kernels", "give_back", "keep_freed_memory"]
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of mallopt's parameters, from malloc.h
@@ -15,13 +17,16 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of mallopt's parameters, from
 def keep_freed_memory(megabytes: int = 512) -> bool:
     """Let this process keep up to so many megabytes that are free again; return whether the C library could be told (glibc).
 
-    Otherwise the memory of every batch is given back and asked for again, and each new page of 4 kB is a fault: a fifth of the
-    time that a network of 100 kB a word takes. The command line and the workers of `explain-corpus` do this for themselves; in
-    a program of your own it is yours to choose, since it concerns the whole process.
+    Otherwise the memory of every batch is given back and asked for again, and each new page of 4 kB is a fault: up to a fifth
+    of the time of an explanation. The command line and the workers of `explain-corpus` do this for themselves; in a program of
+    your own it is yours to choose, since it concerns the whole process. Raises InputError unless `megabytes` is a whole number
+    from 1.
 
     >>> from textlrp.memory import keep_freed_memory
     >>> kept = keep_freed_memory(256)
     """
+    if isinstance(megabytes, bool) or not isinstance(megabytes, int) or megabytes < 1:
+        raise InputError(f"keep_freed_memory needs a whole number of megabytes from 1, not {megabytes!r}")
     library = _library()
     if library is None or not hasattr(library, "mallopt"):
         return False
@@ -32,7 +37,7 @@ def keep_freed_memory(megabytes: int = 512) -> bool:
 def bound_kernels(count: int = 64) -> None:
     """Let oneDNN remember the kernels of so many shapes, if torch is not yet imported and nobody chose another number.
 
-    It remembers 1,024 by itself, and an LSTM has another shape for every batch: half a megabyte each, up to a gigabyte in all.
+    It remembers 1,024 by itself, and an LSTM has another shape for every batch, which takes half a megabyte.
 
     >>> from textlrp.memory import bound_kernels
     >>> bound_kernels()

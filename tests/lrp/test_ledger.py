@@ -43,8 +43,7 @@ def check(name: str, rule: lrp.Rule, gates: str, dtype: torch.dtype, tolerance: 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("name", zoo.MODELS)
 def test_it_closes_for_every_layer_and_rule(name: str, rule: str) -> None:
-    # γ without the bias in its denominator divides by what is left of two large numbers
-    check(name, RULES[rule], "all", torch.float64, 1e-9 if rule == "gamma, bias shared" else 1e-10)
+    check(name, RULES[rule], "all", torch.float64, 1e-10)
 
 
 @pytest.mark.parametrize("gates", lrp.GATES)

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from textlrp.lrp.rows import Rows
 
-__all__ = ["Gates", "able", "run", "stretches", "whole"]
+__all__ = ["Gates", "able", "run", "stretches", "whole", "worked_out"]
 
 _LSTM = 2  # the number of this kind of cell in torch
 _BYTES = 25_000_000  # of a workspace: time is cut into stretches; more than 32 MB would be new memory each time
@@ -23,6 +23,7 @@ _SHORTEST = 16
 _PER_CELL = 64  # bytes of the workspace for each cell and step, about
 _WRONG = 1e-3  # gates lie between 0 and 1
 _RIGHT: set[tuple[int, int, int, bool]] = set()  # steps, texts, cells and direction for which the gates lay as expected
+_MOST = 10_000  # of them, before they are looked at anew
 
 
 class Gates(NamedTuple):
@@ -123,6 +124,8 @@ def _gates(
     if (shape := (steps, texts, size, reverse)) not in _RIGHT:
         if not all(_right(found[t], t, x, out, h, weights, reverse) for t in {0, steps - 1}):
             return None
+        if len(_RIGHT) >= _MOST:
+            _RIGHT.clear()
         _RIGHT.add(shape)
     return gates
 
@@ -139,6 +142,12 @@ def _right(
     """Tell whether what was found for step t, [B, …], are i, f and g."""
     size, at = h.shape[-1], len(x) - 1 - t if reverse else t
     before = h if t == 0 else out[at + 1 if reverse else at - 1]
-    z = functional.linear(x[at], weights[0], weights[2] + weights[3]) + functional.linear(before, weights[1])
-    expected = torch.cat([z[:, : 2 * size].sigmoid(), z[:, 2 * size : 3 * size].tanh()], 1)
+    expected = torch.cat(worked_out(x[at], before, weights), 1)
     return bool(((found[:, : 3 * size] - expected).abs() < _WRONG).all())
+
+
+def worked_out(x: torch.Tensor, before: torch.Tensor, weights: Sequence[torch.Tensor]) -> Gates:
+    """Return i, f and g [..., H] from x [..., E] and the h before it [..., H]."""
+    bias = weights[2] + weights[3] if len(weights) == 4 else None
+    i, f, g, _ = (functional.linear(x, weights[0], bias) + functional.linear(before, weights[1])).chunk(4, -1)
+    return Gates(i.sigmoid(), f.sigmoid(), g.tanh())

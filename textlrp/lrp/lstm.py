@@ -1,4 +1,4 @@
-"""The LSTM under the *all* gate rule and LRP-0 or LRP-ε, fast: all gates from one product, a recursion with g's weights alone.
+"""The LSTM under the *all* gate rule and LRP-0 or LRP-ε, fast: what the forward pass kept, a recursion with g's weights alone.
 
 With R_h = h · q and R_c = c · q_c (Arras et al. 2017), backwards in time, s = sign, k the carry of c's two summands:
 
@@ -6,9 +6,10 @@ With R_h = h · q and R_c = c · q_c (Arras et al. 2017), backwards in time, s =
     p_t = k_t · i_t g_t / (z_t + ε s(z_t))                                 g = tanh(z), the map z = W x + U h_{t−1} + b
     q_{t−1} += Uᵀ p_t,    and Wᵀ p_t is the carry of x_t
 
-All gates follow from h, which the forward pass gave: one product. Only three numbers of each cell and step are kept (f, c and
-v = i g / (z + ε s(z))); everything else lives in pieces of a few steps that stay in the processor's cache. As h_t / c_t · c_t /
-(c_t + ε s) = h_t / (c_t + ε s), even the output gate is not needed, unless ε is too small to keep this quotient exact.
+All gates follow from h, which the forward pass gave, by one product; only g's where it kept f and i (see forward.py). Three
+numbers of each cell and step are kept (f, c and v = i g / (z + ε s(z))); everything else lives in pieces of a few steps that
+stay in the processor's cache. As h_t / c_t · c_t / (c_t + ε s) = h_t / (c_t + ε s), even the output gate is not needed, unless
+ε is too small to keep this quotient exact.
 
 Inside, z is doubled and c halved where ε allows: then i g / 2 = i (σ(2z) − ½), and one sigmoid serves all gates (tanh costs ten
 times as much); k comes out doubled, p halved, and U, doubled like z, sets that right. All arrays are rows in reading order (see
@@ -71,20 +72,21 @@ class _Walk:
         size = like.shape[1]
         self.sure = epsilon * epsilon >= 4 * torch.finfo(like.dtype).eps
         self.scale = 2.0 if self.sure else 1.0
-        self.bias, self.forget, self.others, self.own, self.w, self.u = [], [], [], [], [], []
+        self.given = self.sure and kept is not None
+        self.bias, self.forget, self.others, self.w, self.u = [], [], [], [], []
         for cell in (side.cell for side in sides):
             bias = like.new_zeros(4 * size) if cell.b is None else cell.b
             joint = torch.cat([cell.w, cell.u, bias[:, None]], 1)  # [4H, E+H+1], of x, h and 1
             i, f, g, o = joint.split(size)
             g = g * self.scale
-            self.forget.append(f.t().contiguous())
-            self.others.append(torch.cat([i, g] if self.sure else [i, g, o]).t().contiguous())
-            self.own.append(g.t().contiguous())
+            if not self.given:
+                self.forget.append(f.t().contiguous())
+            others = g if self.given else torch.cat([i, g] if self.sure else [i, g, o])
+            self.others.append(others.t().contiguous())
             self.w.append(g[:, : -size - 1])
             self.u.append(g[:, -size - 1 : -1])
             self.bias.append(g[:, -1].contiguous())
         self.pieces = list(rows.pieces(size))
-        self.given = self.sure and kept is not None
         known = [] if kept is None or not self.given else list(kept.unbind(0))
         fresh = scratch(like, (3 if self.sure else 4) - len(known), len(sides), *like.shape).unbind(0)
         self.f, self.v, self.c, *others = [*known, *fresh]  # v has the sign of z; at first it is i, if that is known
@@ -123,8 +125,7 @@ class _Walk:
         width, size = self.sides[0].x.shape[1], self.sides[0].h.shape[1]
         states = self.c.new_ones(stop - start, width + size + 1)
         inputs, states_before = states[:, :width], states[:, width:-1]
-        wanted = self.own if self.given else self.others
-        gates = self.c.new_empty(len(self.sides), stop - start, wanted[0].shape[1])
+        gates = self.c.new_empty(len(self.sides), stop - start, self.others[0].shape[1])
         before = self.rows.sizes[first - 1] if first else 0  # how many texts the step before has
         for d, side in enumerate(self.sides):
             inputs.copy_(side.x[start:stop])
@@ -137,7 +138,7 @@ class _Walk:
                     last = h
             if not self.given:
                 torch.mm(states, self.forget[d], out=f[d])
-            torch.mm(states, wanted[d], out=gates[d])
+            torch.mm(states, self.others[d], out=gates[d])
         return gates
 
     def backwards(self, q: torch.Tensor, *, steps: bool, summed: bool) -> list[Back]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch.nn import functional
 
 from textlrp.lrp import forward
+from textlrp.lrp.cells import shift
 from textlrp.lrp.packing import pack, pad
 from textlrp.lrp.rows import Rows
 
@@ -116,11 +116,7 @@ def _cells(
 ) -> torch.Tensor:
     """Return c [T, B, H] of the texts that ended: c_t = f_t c_{t−1} + i_t g_t."""
     if gates is None:
-        size = h.shape[-1]
-        bias = weights[2] + weights[3] if len(weights) == 4 else None
-        before = torch.cat([h0[None], h[:-1]])
-        z = functional.linear(torch.cat([x, before], -1), torch.cat([weights[0], weights[1]], 1), bias)
-        i, f, g = z[..., :size].sigmoid(), z[..., size : 2 * size].sigmoid(), z[..., 2 * size : 3 * size].tanh()
+        i, f, g = forward.worked_out(x, shift(h0, h), weights)
     else:
         i, f, g = (each[:, ended] for each in gates)
     new, last = i * g, c0

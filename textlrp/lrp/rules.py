@@ -78,12 +78,13 @@ class Gamma(Signed):
 
     def factors(self, p: torch.Tensor, n: torch.Tensor, b: torch.Tensor | None, z: torch.Tensor) -> Factors:
         """Return P = (1 + γ[z ≥ 0]) / d and N = (1 + γ[z < 0]) / d with the stabilised denominator d."""
-        own = p + n if b is None else (p + n).add_(b)
         up = z >= 0
-        more = torch.where(up, p, n) if b is None else torch.where(up, p + b.clamp(min=0), n + b.clamp(max=0))
-        d = own.add_(more, alpha=self.gamma)
+        if b is not None:
+            p, n = p + b.clamp(min=0), n + b.clamp(max=0)
+        strong = 1 + self.gamma
+        d = torch.where(up, strong * p + n, p + strong * n)
         over = inverse(stabilise(d, self.epsilon), self.epsilon)
-        stronger = over * (1 + self.gamma)
+        stronger = over * strong
         if self.epsilon:
             stabiliser, loss = signed(d + 0.0, self.epsilon).mul_(over), None
         else:
