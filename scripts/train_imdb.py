@@ -112,6 +112,14 @@ def _as_linear(module: nn.Module, config: ModelConfig, work: Path, *, strength: 
         output[:, column] = half
 
 
+def _widened(weights: dict[str, torch.Tensor], module: nn.Module) -> dict[str, torch.Tensor]:
+    """Return the weights, with zeros for what further ways of pooling bring to the last layer: the outputs stay the same."""
+    name = "head.output.weight"
+    wide = torch.zeros_like(module.state_dict()[name])
+    wide[:, : weights[name].shape[1]] = weights[name]
+    return weights | {name: wide}
+
+
 def shipped(arch: str, name: str, folder: Path, reviews: Reviews) -> None:
     """Make a run of a model that ships: its weights, its logits, and the commands that made it."""
     found = checkpoint.load(MODELS / name)
@@ -179,7 +187,7 @@ def main() -> None:
     targets = soft_targets(teachers(given.teachers, reviews, given.work), reviews.labels, trust=given.trust)
     module = initialised(config, reviews, given.work, seed=given.seed, strength=given.strength)
     if given.start:
-        module.load_state_dict(load_file(given.work / given.start / "weights.safetensors"))
+        module.load_state_dict(_widened(load_file(given.work / given.start / "weights.safetensors"), module))
     notes = {"command": _command(), "start": given.start}
     notes |= {"options": given.options, "teachers": given.teachers, "trust": given.trust}
     train(module, reviews, targets, folder, plan=plan, seed=given.seed, notes=notes, teach=not given.last, until=given.until)

@@ -15,7 +15,7 @@ from textlrp.models.recurrent import Recurrent
 
 def fast(module: nn.Module) -> bool:
     """Return whether the forward of `module` is computed here, in half precision, 6 times faster on a CPU."""
-    return isinstance(module, Recurrent) and module.arch == "lstm" and not set(module.pooling) - {"max", "mean"}
+    return isinstance(module, Recurrent) and module.arch == "lstm" and not set(module.pooling) - {"max", "mean", "root"}
 
 
 def word_vectors_of(module: Recurrent, ids: Tensor) -> Tensor:  # [B,T] -> [B,T,E]

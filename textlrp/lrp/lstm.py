@@ -56,8 +56,8 @@ def lstm_all(
     steps: bool,
     summed: bool = False,
 ) -> list[Back]:
-    """Return, for each direction, the carries of x, [N, E], and of the initial states, for the carry q of h, [D, N, H], which
-    is overwritten. `kept` are f and i, [2, D, N, H], if the forward pass gave them; they are overwritten. With `summed`, x gets
+    """Return, for each direction, the carries of x, [N, E], and of the initial states, for the carry q of h, [D, N, H].
+    `kept` are f and i, [2, D, N, H], if the forward pass gave them; they are overwritten. With `summed`, x gets
     its relevance summed over E, [N], instead of a carry."""
     walk = _Walk(rows, sides, epsilon, kept)
     walk.forwards()
@@ -148,34 +148,35 @@ class _Walk:
         taken, lost = q.new_empty(2, len(sides), count)
         over_time = q.new_empty(2, len(sides), count) if steps else None
         ends = self._ends()
-        p, m, left = ends[:, :0], ends[:, :0], len(self.rows.sizes)  # m = f_{t+1} k_{t+1}
+        p, k, left = ends[:, :0], ends[:, :0], len(self.rows.sizes)  # of step t+1
         for piece in reversed(self.pieces):
             mine = piece.rows
-            c, v, back = self.c[:, mine], self.v[:, mine], q[:, mine]
-            k, whole = self._shares(mine, c)
+            c, v, back = self.c[:, mine], self.v[:, mine], piece.blocks(q[:, mine])
+            carry, whole = self._shares(mine, c)
+            self._forget(piece, whole)
             write = v.abs()
-            parts = (each.split(piece.sizes, 1)[::-1] for each in (back, k, whole, write, self.f[:, mine]))
-            for n, now_q, now, now_whole, now_write, keep in zip(piece.sizes[::-1], *parts, strict=True):
+            parts = (each.split(piece.sizes, 1)[::-1] for each in (carry, whole, write))
+            for n, now_q, now, now_whole, now_write in zip(piece.sizes[::-1], back[::-1], *parts, strict=True):
                 have = p.shape[1]
                 (now_q if have == n else now_q[:, :have]).baddbmm_(p, u)
                 if have < n:  # the last step of these texts
-                    m = torch.cat([m, ends[:, have:n]], 1)
-                now.mul_(now_q).addcmul_(m, now_whole)
+                    k = torch.cat([k, ends[:, have:n]], 1)
+                k = now.mul_(now_q).addcmul_(k, now_whole)
                 left -= 1
                 if left % _EVERY == 0:
-                    now.copy_(torch.hardshrink(now, FAINT[now.dtype]))
-                p, m = now_write.mul_(now), keep.mul_(now)
+                    k.copy_(torch.hardshrink(k, FAINT[k.dtype]))
+                p = now_write.mul_(k)
             for d, side in enumerate(sides):
-                carry = torch.mm(write[d], self.w[d])
-                to_x[d, mine] = carry.mul_(side.x[mine]).sum(-1) if summed else carry
+                to_word = torch.mm(write[d], self.w[d])
+                to_x[d, mine] = to_word.mul_(side.x[mine]).sum(-1) if summed else to_word
                 torch.mv(write[d], self.bias[d], out=taken[d, mine])
             if self.epsilon:
-                lost[:, mine] = signed(c, 1 / self.scale).add_(v, alpha=self.scale).mul_(k).sum(-1)
+                lost[:, mine] = signed(c, 1 / self.scale).add_(v, alpha=self.scale).mul_(carry).sum(-1)
             if over_time is not None:
                 h = torch.stack([side.h[mine] for side in sides])
-                over_time[0, :, mine] = h.mul_(back).sum(-1)
-                over_time[1, :, mine] = signed(c, self.epsilon / self.scale).add_(c).mul_(k).sum(-1)
-        backs = []
+                over_time[0, :, mine] = h.mul_(torch.cat(back, 1)).sum(-1)
+                over_time[1, :, mine] = signed(c, self.epsilon / self.scale).add_(c).mul_(carry).sum(-1)
+        backs, m = [], self.f[:, : k.shape[1]] * k
         for d, side in enumerate(sides):
             tally = Tally()
             if side.cell.b is not None:
@@ -186,6 +187,15 @@ class _Walk:
             hidden, cell = (None, None) if over_time is None else over_time[:, d]
             backs.append(Back(words, (p[d] @ self.u[d], None), (m[d] / self.scale, None), tally, hidden, cell, total))
         return backs
+
+    def _forget(self, piece: Piece, whole: torch.Tensor) -> None:
+        """Multiply `whole` of each step, [D, n, H], with f of the step after it; not where the text ends."""
+        stop, begin = piece.first + len(piece.sizes), piece.rows.start
+        runs = piece.runs()
+        after = [*(run.size for run in runs[1:]), self.rows.sizes[stop] if stop < len(self.rows.sizes) else 0]
+        for (start, size, steps), going_on in zip(runs, after, strict=True):
+            count = size * (steps - 1) + going_on
+            whole[:, start : start + count].mul_(self.f[:, begin + start + size : begin + start + size + count])
 
     def _ends(self) -> torch.Tensor:
         """Return what comes back to c_n as a carry of c, [D, B, H]."""

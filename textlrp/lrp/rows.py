@@ -7,13 +7,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from typing import NamedTuple
 
 import torch
 
-__all__ = ["Piece", "Rows"]
+__all__ = ["Piece", "Rows", "Stretch"]
 
 _CACHED = 2**17  # numbers of one array of a piece: a few such arrays stay in the processor's cache
+
+
+class Stretch(NamedTuple):
+    """Successive steps of equally many texts: the first row within a piece, how many texts, and how many steps."""
+
+    start: int
+    size: int
+    steps: int
 
 
 class Piece(NamedTuple):
@@ -22,6 +31,26 @@ class Piece(NamedTuple):
     first: int
     rows: slice
     sizes: list[int]
+
+    def runs(self) -> list[Stretch]:
+        """Return the steps, those of equally many texts together.
+
+        >>> [tuple(run) for run in Piece(0, slice(0, 7), [3, 2, 2]).runs()]
+        [(0, 3, 1), (3, 2, 2)]
+        """
+        found: list[Stretch] = []
+        start = 0
+        for size, steps in groupby(self.sizes):
+            found.append(Stretch(start, size, len(list(steps))))
+            start += size * found[-1].steps
+        return found
+
+    def blocks(self, data: torch.Tensor) -> list[torch.Tensor]:
+        """Copy rows [D, n, H] of this piece step by step, [D, B, H] each, contiguous, as fast products want them."""
+        runs = self.runs()
+        cut = data.split([run.size * run.steps for run in runs], 1)
+        each = (rows.unflatten(1, (run.steps, -1)).transpose(0, 1).contiguous() for run, rows in zip(runs, cut, strict=True))
+        return [step for steps in each for step in steps.unbind(0)]
 
 
 @dataclass(frozen=True, eq=False)

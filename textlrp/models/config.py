@@ -91,7 +91,7 @@ class RecurrentConfig(ModelConfig):
     """An LSTM or GRU of `units` per direction over word vectors."""
 
     arch: str = _field(checks.choice("lstm", "gru"), default="lstm")
-    pooling: tuple[str, ...] = _field(checks.choices("mean", "max", "last"), default=("max",))
+    pooling: tuple[str, ...] = _field(checks.choices("mean", "max", "root", "last"), default=("max",))
     units: int = _field(checks.whole(1, 8_192), default=128)
     layers: int = _field(checks.whole(1, 16), default=1)
     bidirectional: bool = _field(checks.flag, default=True)
