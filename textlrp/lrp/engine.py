@@ -89,7 +89,8 @@ def attribute(
             )
         logits = wide(output.detach())
         begin = start(target, logits, classes)
-        _set_depths(tape)
+        if composite.rules:  # else nobody asks
+            _set_depths(tape)
         run = Run(composite, gate, source, batch=len(ids), dtype=logits.dtype, device=logits.device, layers=layers, steps=steps)
         end.add(begin.c, begin.r)
         run.walk(tape)
@@ -124,12 +125,6 @@ def _set_depths(tape: Tape) -> None:
 def _check(module: Any, ids: Any, lengths: Any) -> None:
     if not isinstance(module, nn.Module):
         raise InputError(f"attribute: the model must be a torch.nn.Module, not {type(module).__name__}")
-    for part in module.modules():
-        if isinstance(part, torch.jit.ScriptModule):
-            raise RelevanceError(
-                f"{type(module).__name__}: a scripted or traced module cannot be seen into; explain the Python module "
-                "it was made from"
-            )
     if not isinstance(ids, torch.Tensor) or ids.dim() < 1 or ids.dtype == torch.bool:
         raise InputError("attribute: ids must be an integer tensor [B, T] (or floating-point inputs [B, …])")
     if lengths is not None:

@@ -13,13 +13,15 @@ from types import CodeType
 import torch
 from torch import nn
 
+from textlrp.errors import RelevanceError
+
 __all__ = ["Names"]
 
 _CALL = nn.Module._call_impl.__code__
 
 
 class Names:
-    """The names of a model's modules and parameters; `batch` is the number of texts."""
+    """The names of a model's modules and parameters; `batch` is the number of texts. Scripted parts are an error."""
 
     def __init__(self, module: nn.Module, stop: CodeType, batch: int) -> None:
         self._module = module
@@ -29,6 +31,11 @@ class Names:
         self._owners: dict[int, list[tuple[nn.Module, str, str]]] = {}
         self._buffers: dict[int, torch.Tensor] = {}
         for name, each in module.named_modules():
+            if isinstance(each, torch.jit.ScriptModule):
+                raise RelevanceError(
+                    f"{type(module).__name__}: a scripted or traced module cannot be seen into; explain the Python module "
+                    "it was made from"
+                )
             self._modules.setdefault(id(each), name)
             for key, parameter in each._parameters.items():
                 if parameter is not None:

@@ -20,6 +20,8 @@ from textlrp.lrp.tape import Node, Tape, Var
 
 __all__ = ["Passing", "Pointwise", "pointwise"]
 
+_SELECT = torch.ops.aten.threshold_backward.default  # c where y > 0, else 0: five times as fast as torch.where
+
 
 class Passing(Node):
     """The identity: dropout in evaluation, casts."""
@@ -46,7 +48,7 @@ class Pointwise(Node):
         c = y.c
         if c is not None:
             relu = self.operation == "relu"
-            c = torch.where(y.value > 0, c, 0.0) if relu else self._quotient(run, wide(x.value), wide(y.value), c)
+            c = _SELECT(c, wide(y.value), 0.0) if relu else self._quotient(run, wide(x.value), wide(y.value), c)
         x.add(c, y.r)
 
     def _quotient(self, run: Run, x: torch.Tensor, y: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
