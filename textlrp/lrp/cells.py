@@ -11,7 +11,7 @@ from textlrp.lrp.gates import Gate, Split
 from textlrp.lrp.numbers import inverse, signed, stabilise
 from textlrp.lrp.rule import Rule
 
-__all__ = ["Above", "Back", "Cell", "Product", "Tally", "Totals", "pieces", "shift"]
+__all__ = ["Above", "Back", "Cell", "Product", "Tally", "Totals", "book_split", "pieces", "shift"]
 
 Carried = tuple[torch.Tensor | None, torch.Tensor | None]
 
@@ -84,6 +84,13 @@ def pieces(count: int, each: int) -> list[slice]:
     return [slice(start, min(start + step, count)) for start in range(0, count, step)]
 
 
+def book_split(tally: Tally, split: Split, relevance: torch.Tensor) -> None:
+    """Book what a gate rule takes of the relevance of products."""
+    for key, share in (("stabiliser", split.stabiliser), ("gates", split.loss)):
+        if share is not None:
+            tally.book(key, relevance * share)
+
+
 class Product:
     """z = gate ⊙ signal at every step, under a gate rule; the shares are worked out for all steps at once."""
 
@@ -109,10 +116,7 @@ class Product:
     def book(self, tally: Tally) -> None:
         """Book what was absorbed on the way."""
         if self.kept:
-            relevance = torch.stack(self.kept[::-1])
-            for key, share in (("stabiliser", self.split.stabiliser), ("gates", self.split.loss)):
-                if share is not None:
-                    tally.book(key, relevance * share)
+            book_split(tally, self.split, torch.stack(self.kept[::-1]))
 
 
 def _times(relevance: torch.Tensor, share: tuple[torch.Tensor, ...] | float, t: int) -> torch.Tensor:
@@ -127,17 +131,22 @@ class Totals:
     def __init__(self, a: torch.Tensor, b: torch.Tensor, z: torch.Tensor, rule: Rule) -> None:
         self.epsilon, self.z = rule.epsilon, z
         self.inverse = inverse(stabilise(z, rule.epsilon), rule.epsilon)
-        self.a, self.b = (a * self.inverse).unbind(0), (b * self.inverse).unbind(0)
+        self.a, self.b = a * self.inverse, b * self.inverse  # the shares
+        self.steps = list(zip(self.a.unbind(0), self.b.unbind(0), strict=True))
         self.kept: list[torch.Tensor] = []
 
     def __call__(self, relevance: torch.Tensor, t: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the relevance of a and of b at step t, counted from the last to the first."""
         self.kept.append(relevance)
-        return self.a[t] * relevance, self.b[t] * relevance
+        a, b = self.steps[t]
+        return a * relevance, b * relevance
 
     def book(self, tally: Tally) -> None:
         """Book what was absorbed on the way."""
-        relevance = torch.stack(self.kept[::-1])
+        self.book_all(tally, torch.stack(self.kept[::-1]))
+
+    def book_all(self, tally: Tally, relevance: torch.Tensor) -> None:
+        """Book what is absorbed of the relevance of all steps."""
         if self.epsilon:
             tally.book("stabiliser", signed(self.z + 0.0, self.epsilon).mul_(self.inverse).mul_(relevance))
         else:

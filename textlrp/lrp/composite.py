@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from textlrp.errors import InputError
-from textlrp.lrp.rule import Rule
+from textlrp.lrp.rule import Plain, Rule
 from textlrp.lrp.rules import Epsilon
 
 __all__ = ["Composite", "Layer", "Selector"]
@@ -68,6 +68,12 @@ class Composite:
             return self.name
         others = list(dict.fromkeys(str(rule) for _, rule in self.rules))
         return f"{', '.join(others)} else {self.default}" if others else str(self.default)
+
+    @property
+    def carries(self) -> bool:
+        """Whether any of the rules sends relevance back as a plain carry, with biases absorbed."""
+        every = [self.default, *(rule for _, rule in self.rules)]
+        return any(isinstance(rule, Plain) and rule.bias == "absorb" for rule in every)
 
     def rule_for(self, layer: Layer) -> Rule:
         """Return the rule of the first entry that matches `layer`, else the default."""

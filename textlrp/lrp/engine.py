@@ -62,7 +62,7 @@ def attribute(
     _check(module, ids, lengths)
     module = getattr(module, "_orig_mod", module)  # what torch.compile wraps
     with torch.inference_mode(False), torch.no_grad():
-        tape, source = Tape(gates=gate.name == "all"), Var(ids.detach().clone(), None, samples=Samples(0))
+        tape, source = Tape(gates=gate.name == "all" and composite.carries), Var(ids.detach().clone(), None, samples=Samples(0))
         source.ids = not ids.is_floating_point()
         source.positions = torch.arange(ids.numel(), device=ids.device).view(ids.shape) if source.ids else None
         tape.put(source)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from textlrp.errors import RelevanceError
-from textlrp.lrp import forward, padded, stepwise
+from textlrp.lrp import forward, padded, stepwise, stepwise_lstm
 from textlrp.lrp.cells import Above, Back, Cell
 from textlrp.lrp.gru import gru_all
 from textlrp.lrp.lstm import Direction, lstm_all
@@ -33,7 +33,7 @@ CELLS: dict[str, type[nn.Module]] = {
     "rnn_tanh_cell": nn.RNNCell,
     "rnn_relu_cell": nn.RNNCell,
 }
-_STEPWISE = {"lstm": stepwise.lstm, "gru": stepwise.gru, "rnn": stepwise.rnn}
+_STEPWISE = {"lstm": stepwise_lstm.lstm, "gru": stepwise.gru, "rnn": stepwise.rnn}
 
 
 class Level(Ruled):

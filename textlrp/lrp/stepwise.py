@@ -1,4 +1,5 @@
-"""LSTM, GRU and RNN under any rule and any gate rule, step by step backwards in time, in relevance proper.
+"""GRU and RNN under any rule and any gate rule, step by step backwards in time, in relevance proper; the LSTM is in
+stepwise_lstm.py.
 
 What depends on the forward pass alone (gates, denominators, shares) is worked out for all steps at once. Only the relevance
 of h and c walks through time. The equations are those of Arras et al. 2019; the GRU's are in the same manner, each product
@@ -16,7 +17,7 @@ from textlrp.lrp.linear import Carried, Messages, Part, prepare
 from textlrp.lrp.maps import DenseMap, DiagonalMap
 from textlrp.lrp.rule import Rule
 
-__all__ = ["gru", "lstm", "rnn"]
+__all__ = ["Walk", "arriving", "gru", "plus", "rnn"]
 
 
 class Walk:
@@ -44,7 +45,7 @@ class Walk:
 
     def relevance(self, relevance: torch.Tensor, t: int) -> torch.Tensor:
         """Return the relevance of the last part's input at step t."""
-        return _plus(*self.step(relevance, t), self.inputs[t])
+        return plus(*self.step(relevance, t), self.inputs[t])
 
     def finish(self) -> Carried:
         """Book what was absorbed on the way, and return c and r of the first part's input, at all steps."""
@@ -53,76 +54,16 @@ class Walk:
         return self.share.back(self.parts[0], messages)
 
 
-def _plus(c: torch.Tensor | None, r: torch.Tensor | None, x: torch.Tensor) -> torch.Tensor:
+def plus(c: torch.Tensor | None, r: torch.Tensor | None, x: torch.Tensor) -> torch.Tensor:
+    """Return R = x · c + r."""
     if c is None:
         return torch.zeros_like(x) if r is None else r
     return x * c if r is None else torch.addcmul(r, x, c)
 
 
-def _arriving(above: Above, h: torch.Tensor) -> torch.Tensor:
-    return _plus(above.c, above.r, h)
-
-
-def lstm(
-    x: torch.Tensor,
-    h: torch.Tensor,
-    h0: torch.Tensor,
-    c0: torch.Tensor,
-    cell: Cell,
-    above: Above,
-    rule: Rule,
-    gate: Gate,
-    *,
-    steps: bool,
-) -> Back:
-    """Bring relevance back through an LSTM: x [T, B, E], h [T, B, P], h_0 [B, P], c_0 [B, H]."""
-    tally, size, x, before = Tally(), c0.shape[-1], x.contiguous(), shift(h0, h)
-    known = slice(0, (4 if gate.reaches_gates or gate.by_value or cell.projection is not None else 3) * size)
-    z = functional.linear(x, cell.w[known], None if cell.b is None else cell.b[known]) + functional.linear(
-        before, cell.u[known]
-    )
-    z_i, z_f, z_g, *z_out = z.split(size, -1)
-    i, f, g = z_i.sigmoid(), z_f.sigmoid(), (2 * z_g).sigmoid_().mul_(2).sub_(1)  # tanh, ten times as fast
-    new, states = i * g, torch.empty(len(x) + 1, *c0.shape, dtype=c0.dtype, device=c0.device)
-    states[0] = c0
-    for now, added, keep, last in zip(states[1:].unbind(0), new.unbind(0), f.unbind(0), states[:-1].unbind(0), strict=True):
-        torch.addcmul(added, keep, last, out=now)
-    c, c_before = states[1:], states[:-1]
-    z_o = z_out[0] if z_out else z_f  # else nobody asks for it
-    out, kept, write = (Product(gate, g, s, rule) for g, s in ((z_o, c), (z_f, c_before), (z_i, z_g)))
-    total = Totals(f * c_before, new, c, rule)
-    rows, pre = (slice(0, 4 * size), z) if gate.reaches_gates else (slice(2 * size, 3 * size), z_g)
-    joint = Walk.joint(rule, cell, rows, x, before, pre, tally)
-    project = None
-    if cell.projection is not None:
-        project = Walk(rule, [(DenseMap(cell.projection, None), z_o.sigmoid() * c.tanh())], None, h, tally)
-    arriving, hidden, over_time = _arriving(above, h), torch.zeros_like(h), torch.zeros_like(c)
-    r_h, r_c = torch.zeros_like(h0), torch.zeros_like(c0)
-    back: tuple[torch.Tensor | None, torch.Tensor | None] = (None, None)
-    for t in range(len(x) - 1, -1, -1):
-        r_h = r_h + arriving[t]
-        if steps:
-            hidden[t] = r_h
-        r_m = r_h if project is None else project.relevance(r_h, t)
-        r_o, r_signal = out(r_m, t)
-        r_c = r_c + r_signal
-        if above.c_n is not None:
-            r_c = r_c + c[t] * above.c_n * (above.at == t)[:, None]
-        if steps:
-            over_time[t] = r_c
-        r_keep, r_write = total(r_c, t)
-        r_f, r_c = kept(r_keep, t)
-        r_i, r_g = write(r_write, t)
-        relevance = r_g if r_o is None or r_f is None or r_i is None else torch.cat([r_i, r_f, r_g, r_o], -1)
-        back = joint.step(relevance, t)
-        r_h = _plus(*back, before[t])
-    if project is not None:
-        project.finish()
-    for each in (out, kept, write, total):
-        each.book(tally)
-    return Back(
-        joint.finish(), back, (None, r_c), tally, hidden.sum(-1) if steps else None, over_time.sum(-1) if steps else None
-    )
+def arriving(above: Above, h: torch.Tensor) -> torch.Tensor:
+    """Return the relevance that comes to h from above."""
+    return plus(above.c, above.r, h)
 
 
 def gru(
@@ -155,10 +96,10 @@ def gru(
     outer = Walk(rule, [words, (DiagonalMap(torch.ones_like(h0[0]), None), v)], bias_x, z_n, tally)
     state = Walk(rule, [(DenseMap(cell.u[own], None), before)], bias_h, m, tally)
     joint = Walk.joint(rule, cell, gated, x, before, z_gates, tally) if gate.reaches_gates else None
-    arriving, hidden = _arriving(above, h), torch.zeros_like(h)
+    arrived, hidden = arriving(above, h), torch.zeros_like(h)
     r_h = torch.zeros_like(h0)
     for t in range(len(x) - 1, -1, -1):
-        r_h = r_h + arriving[t]
+        r_h = r_h + arrived[t]
         if steps:
             hidden[t] = r_h
         r_new, r_keep = total(r_h, t)
@@ -201,10 +142,10 @@ def rnn(
     tally, x, before = Tally(), x.contiguous(), shift(h0, h)
     z = functional.linear(x, cell.w, cell.b) + before @ cell.u.t()
     joint = Walk.joint(rule, cell, slice(0, h0.shape[-1]), x, before, z, tally)
-    arriving, hidden = _arriving(above, h), torch.zeros_like(h)
+    arrived, hidden = arriving(above, h), torch.zeros_like(h)
     back_h = torch.zeros_like(h0)
     for t in range(len(x) - 1, -1, -1):
-        back_h = back_h + arriving[t]
+        back_h = back_h + arrived[t]
         hidden[t] = back_h
         back_h = joint.relevance(back_h, t)
     return Back(joint.finish(), (None, back_h), (None, None), tally, hidden.sum(-1) if steps else None)
