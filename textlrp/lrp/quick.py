@@ -96,10 +96,8 @@ def _amax(run: Run, x: Var, y: Var, args: tuple[Any, ...], kwargs: dict[str, Any
     if found is None or len(found[0]) != 1:
         return NotImplemented
     dims, keep = found
-    best, share = x.value == _spread(y.value, dims, keep), _spread(c, dims, keep)
-    if int(best.count_nonzero()) > y.value.numel():  # several are equal
-        share = share / best.sum(dims, keepdim=True, dtype=torch.int32)
-    return torch.where(best, share, 0.0)
+    best = torch.eq(x.value, _spread(y.value, dims, keep), out=c.new_empty(x.shape))  # 1 and 0 multiply faster than torch.where
+    return best.mul_(_spread(c, dims, keep) / best.sum(dims, keepdim=True).clamp(min=1.0))  # several may be equal
 
 
 QUICK: dict[str, Back] = dict.fromkeys(("contiguous", "clone", "detach"), _same)

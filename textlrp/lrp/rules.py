@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 
 from textlrp.errors import InputError
-from textlrp.lrp.numbers import inverse, signed, stabilise
+from textlrp.lrp.numbers import inverse, sign, signed, stabilise, where_positive
 from textlrp.lrp.rule import Factors, Free, Plain, Rule, Signed
 
 __all__ = ["RULES", "AlphaBeta", "Epsilon", "Flat", "Gamma", "WSquare", "ZBox", "ZPlus", "Zero"]
@@ -78,18 +78,17 @@ class Gamma(Signed):
 
     def factors(self, p: torch.Tensor, n: torch.Tensor, b: torch.Tensor | None, z: torch.Tensor) -> Factors:
         """Return P = (1 + γ[z ≥ 0]) / d and N = (1 + γ[z < 0]) / d with the stabilised denominator d."""
-        up = z >= 0
+        s = sign(z)
+        up, down = ((1.0 + side).mul_(self.gamma / 2).add_(1.0) for side in (s, -s))  # 1 + γ[z ≥ 0], 1 + γ[z < 0]
         if b is not None:
             p, n = p + b.clamp(min=0), n + b.clamp(max=0)
-        strong = 1 + self.gamma
-        d = torch.where(up, strong * p + n, p + strong * n)
+        d = up * p + down * n
         over = inverse(stabilise(d, self.epsilon), self.epsilon)
-        stronger = over * strong
         if self.epsilon:
             stabiliser, loss = signed(d + 0.0, self.epsilon).mul_(over), None
         else:
             stabiliser, loss = None, (over == 0).to(d.dtype)
-        return Factors(torch.where(up, stronger, over), torch.where(up, over, stronger), stabiliser, loss)
+        return Factors(up.mul_(over), down.mul_(over), stabiliser, loss)
 
 
 @dataclass(frozen=True)
@@ -128,10 +127,10 @@ class AlphaBeta(Signed):
         """Return P = α / (p + b⁺ + ε) and N = −β / (n + b⁻ − ε)."""
         if b is not None:
             p, n = p + b.clamp(min=0), n + b.clamp(max=0)
-        no_p, no_n = p <= 0, n >= 0
-        positive = (self.alpha / (p + self.epsilon).masked_fill_(no_p, 1.0)).masked_fill_(no_p, 0.0)
-        negative = (-self.beta / (n - self.epsilon).masked_fill_(no_n, 1.0)).masked_fill_(no_n, 0.0)
-        loss = self.alpha * no_p.to(p.dtype) - self.beta * no_n.to(p.dtype)
+        positive = where_positive(self.alpha / (p + self.epsilon), p)
+        negative = where_positive(-self.beta / (n - self.epsilon), -n)
+        no_p, no_n = torch.le(p, 0.0, out=torch.empty_like(p)), torch.ge(n, 0.0, out=torch.empty_like(n))
+        loss = no_p.mul_(self.alpha).sub_(no_n, alpha=self.beta)
         return Factors(positive, negative, (positive - negative).mul_(self.epsilon) if self.epsilon else None, loss)
 
 
