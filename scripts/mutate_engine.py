@@ -80,7 +80,7 @@ MUTATIONS = [
     Mutation("alpha-beta: empty part not booked", "rules", "loss = no_p.mul_(self.alpha).sub_(no_n, alpha=self.beta)", "loss = 0 * p"),
     Mutation("z-plus: beta = 1", "rules", "super().__init__(1.0, 0.0, epsilon", "super().__init__(2.0, 1.0, epsilon"),
     Mutation("signed inputs: negative inputs as positive ones", "linear", "self.signs = {id(linear): sign(x) for linear, x in parts}", "self.signs = {id(linear): torch.ones_like(x) for linear, x in parts}"),
-    Mutation("signed inputs: left out of the denominator", "linear", "linear.apply(x.abs(), self.absolute[id(linear)])", "linear.apply(x.clamp(min=0), self.absolute[id(linear)])"),
+    Mutation("signed inputs: left out of the denominator", "linear", "linear.apply(x.abs(), self.weights[id(linear)][1])", "linear.apply(x.clamp(min=0), self.weights[id(linear)][1])"),
     Mutation("w-square: w instead of w²", "linear", "return None, linear.transpose(q, w.square(), x)", "return None, linear.transpose(q, w, x)"),
     Mutation("w-square: denominator with |w|", "linear", "linear.apply(torch.ones_like(x), linear.weight.square())", "linear.apply(torch.ones_like(x), linear.weight.abs())"),
     Mutation("flat: sign", "linear", "return None, linear.scatter(q, x)", "return None, -linear.scatter(q, x)"),

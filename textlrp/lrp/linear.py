@@ -20,13 +20,14 @@ __all__ = ["Book", "Messages", "Part", "Share", "absorbing", "prepare", "propaga
 
 Book = Callable[[str, torch.Tensor], None]  # an entry of the ledger, and an amount in the shape of z
 Part = tuple[LinearMap, torch.Tensor]  # a map, and its input
-Messages = tuple[torch.Tensor, ...]  # each in the shape of z
+Messages = torch.Tensor  # [F, …]: one or two, each in the shape of z
 Carried = tuple[torch.Tensor | None, torch.Tensor | None]  # c and r
 _RARE = 0.03  # of a sum of magnitudes: a smaller part of one sign is next to nothing
 
 
 class Share:
-    """The interface: how one linear map z = Σ_parts W x + b shares relevance. `factors` are the multiples of R that go out."""
+    """The interface: how one linear map z = Σ_parts W x + b shares relevance. `factors` [F, …] are the multiples of R that go
+    out."""
 
     factors: Messages
 
@@ -37,7 +38,7 @@ class Share:
 
     def weigh(self, relevance: torch.Tensor, at: int | None = None) -> Messages:
         """Return the messages for relevance in the shape of z, or of z[at]."""
-        return tuple(relevance * (factor if at is None else factor[at]) for factor in self.factors)
+        return relevance * (self.factors if at is None else self.factors[:, at])
 
     def taken(self, messages: Messages) -> torch.Tensor | None:
         """Return what goes to the bias."""
@@ -77,7 +78,7 @@ class PlainShare(Share):
         super().__init__(rule, parts, bias)
         self.z = z if rule.bias != "share" or bias is None else z - bias
         self.stable = stabilise(self.z, rule.epsilon)
-        self.factors = (inverse(self.stable, rule.epsilon),)
+        self.factors = inverse(self.stable, rule.epsilon)[None]
 
     def taken(self, messages: Messages) -> torch.Tensor:
         """Return b q."""
@@ -107,15 +108,15 @@ class SignedShare(Share):
 
     def __init__(self, rule: Signed, parts: Sequence[Part], bias: torch.Tensor | None, z: torch.Tensor) -> None:
         super().__init__(rule, parts, bias)
-        self.absolute = {id(linear): linear.weight.abs() for linear, _ in parts}
+        self.weights = {id(linear): torch.stack((linear.weight, linear.weight.abs())) for linear, _ in parts}
         self.signs = {id(linear): sign(x) for linear, x in parts}
-        total: torch.Tensor = sum(linear.apply(x.abs(), self.absolute[id(linear)]) for linear, x in parts)  # type: ignore[assignment]
+        total: torch.Tensor = sum(linear.apply(x.abs(), self.weights[id(linear)][1]) for linear, x in parts)  # type: ignore[assignment]
         alone = z if bias is None else z - bias
-        self.exact = bool((alone.abs() > (1 - 2 * _RARE) * total).any())
+        self.exact = bool(alone.numel()) and bool(alone.abs().sub_(total, alpha=1 - 2 * _RARE).amax() > 0)
         p, n = self._apart(parts) if self.exact else ((total + alone).mul_(0.5), (alone - total).mul_(0.5))
         self.given = rule.factors(p, n, self.bias, z)
         up, down = self.given[:2]
-        self.factors = (up, down) if self.exact else ((up + down).mul_(0.5), (up - down).mul_(0.5))
+        self.factors = torch.stack((up, down) if self.exact else ((up + down).mul_(0.5), (up - down).mul_(0.5)))
 
     @staticmethod
     def _apart(parts: Sequence[Part]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -143,8 +144,7 @@ class SignedShare(Share):
         signs = self.signs[id(linear)]
         signs = signs if at is None else signs[at]
         if not self.exact:
-            even, odd = messages
-            c, more = linear.transpose(even, linear.weight, x), linear.transpose(odd, self.absolute[id(linear)], x)
+            c, more = linear.transpose_each(messages, self.weights[id(linear)], x)
             return c.addcmul_(more, signs), None
         w_up, w_down = linear.weight.clamp(min=0), linear.weight.clamp(max=0)
         up, down = messages
@@ -180,7 +180,7 @@ class FreeShare(Share):
         self.own = own
         total = torch.as_tensor(total if self.bias is None else total + own, dtype=z.dtype, device=z.device).expand(z.shape)
         self.total, self.stable = total, stabilise(total, rule.epsilon)
-        self.factors = (quotient(torch.ones_like(self.stable), self.stable),)
+        self.factors = quotient(torch.ones_like(self.stable), self.stable)[None]
 
     def _bounds(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         assert isinstance(self.rule, ZBox)
@@ -249,7 +249,7 @@ def propagate(
     """Bring R_j = z_j · c_j + r_j back to the inputs, as R_i = x_i · c_i + r_i; book what bias, stabiliser and rule take."""
     if isinstance(rule, Plain) and rule.epsilon == 0 and r is None and rule.bias != "share":
         assert c is not None  # c z / z = c, also where z = 0
-        messages: Messages = (c,)
+        messages: Messages = c[None]
         share: Share = PlainShare(rule, [(linear, x)], linear.bias, z)
         Share.book(share, c, messages, book)
         return share.back((linear, x), messages)

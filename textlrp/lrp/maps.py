@@ -26,6 +26,10 @@ class LinearMap:
         """Return Σ_j w_ji q_j, in the shape of the input `like`."""
         raise NotImplementedError
 
+    def transpose_each(self, q: torch.Tensor, weights: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """Return the transposed map of each of q under each of the weights, side by side along the first axis."""
+        return torch.stack([self.transpose(each, weight, like) for each, weight in zip(q, weights, strict=True)])
+
     def scatter(self, q: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
         """Return Σ_j q_j over the outputs that input i goes into, in the shape of `like`."""
         return self.transpose(q, torch.ones_like(self.weight), like)
@@ -46,6 +50,10 @@ class DenseMap(LinearMap):
     def transpose(self, q: torch.Tensor, weight: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
         """Return q W."""
         return q @ weight
+
+    def transpose_each(self, q: torch.Tensor, weights: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """Return q W for each, in one call."""
+        return torch.bmm(q.flatten(1, -2), weights).view(*q.shape[:-1], -1)
 
     def scatter(self, q: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
         """Give every input the sum of all outputs."""

@@ -49,7 +49,7 @@ class Walk:
 
     def finish(self) -> Carried:
         """Book what was absorbed on the way, and return c and r of the first part's input, at all steps."""
-        messages = tuple(torch.stack(each[::-1]) for each in zip(*(kept[1] for kept in self.kept), strict=True))
+        messages = torch.stack([kept[1] for kept in self.kept[::-1]], 1)
         self.share.book(torch.stack([kept[0] for kept in self.kept[::-1]]), messages, self.tally.book)
         return self.share.back(self.parts[0], messages)
 

@@ -78,8 +78,8 @@ def lstm(
     if out.stabiliser is not None or out.loss is not None:
         for split, relevance in ((out, r_m), (kept, total.a * r_c), (write, total.b * r_c)):
             book_split(tally, split, relevance)
-    joint.book(ahead.relevance(r_m, r_c), ahead.sent(), tally.book)
-    to_x = joint.back(parts[0], ahead.sent())
+    joint.book(ahead.relevance(r_m, r_c), ahead.sent, tally.book)
+    to_x = joint.back(parts[0], ahead.sent)
     hidden, over_time = (r_h.sum(-1), r_c.sum(-1)) if steps else (None, None)
     return Back(to_x, back, (None, last_c), tally, hidden, over_time)
 
@@ -88,41 +88,29 @@ class _Map:
     """The map of x_t and h_{t−1}: how much of R_c, and for the output gate of R_h, each of its outputs gets, [T, B, k, H]."""
 
     def __init__(self, share: Share, to_map: torch.Tensor) -> None:
-        self.to_map, count = to_map, to_map.shape[2]
-        cells = slice(0, 3 if count == 4 else 1)  # those in R_c
-        factors = [to_map * factor.unflatten(-1, to_map.shape[2:]) for factor in share.factors]
-        self.messages = [torch.empty_like(factor) for factor in factors]
-        pairs = list(zip(factors, self.messages, strict=True))
-        self.in_cell = [_by_step(pair, cells) for pair in pairs]
-        self.in_gate = [_by_step(pair, 3) for pair in pairs] if count == 4 else []
-        self.steps = list(zip(*(each.flatten(2).unbind(0) for each in self.messages), strict=True))
+        self.to_map, self.gated = to_map, to_map.shape[2] == 4
+        factors = share.factors.unflatten(-1, to_map.shape[2:]) * to_map
+        self.messages = torch.empty_like(factors)
+        self.sent = self.messages.flatten(3)  # [F, T, B, k·H]
+        both, self.steps = (factors, self.messages), self.sent.unbind(1)
+        self.cell = list(zip(*(each[..., :3, :].unbind(1) for each in both), strict=True))  # those in R_c
+        self.gate = list(zip(*(each[..., -1, :].unbind(1) for each in both), strict=True)) if self.gated else []
 
     def send(self, r_h: torch.Tensor, r_c: torch.Tensor, t: int) -> Messages:
-        """Return the messages of step t."""
-        cells = r_c[:, None]
-        for each in self.in_cell:
-            factor, message = each[t]
-            torch.mul(factor, cells, out=message)
-        for each in self.in_gate:
-            factor, message = each[t]
+        """Return the messages of step t, which are kept in `sent`."""
+        factor, message = self.cell[t]
+        torch.mul(factor, r_c[:, None], out=message)
+        if self.gated:
+            factor, message = self.gate[t]
             torch.mul(factor, r_h, out=message)
         return self.steps[t]
-
-    def sent(self) -> Messages:
-        """Return the messages of all steps."""
-        return tuple(each.flatten(2) for each in self.messages)
 
     def relevance(self, r_h: torch.Tensor, r_c: torch.Tensor) -> torch.Tensor:
         """Return the relevance of the map's outputs, [T, B, k·H]."""
         found = self.to_map * r_c[:, :, None]
-        if self.in_gate:
+        if self.gated:
             torch.mul(self.to_map[:, :, 3], r_h, out=found[:, :, 3])
         return found.flatten(2)
-
-
-def _by_step(pair: tuple[torch.Tensor, torch.Tensor], at: slice | int) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    factor, message = pair
-    return list(zip(factor[:, :, at].unbind(0), message[:, :, at].unbind(0), strict=True))
 
 
 def _times(amount: torch.Tensor, share: Amount | None) -> torch.Tensor:
