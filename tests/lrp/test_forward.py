@@ -95,3 +95,24 @@ def test_relevance_is_the_same_in_one_stretch_and_in_many(monkeypatch: pytest.Mo
     cut = lrp.attribute(module, ids, lengths, target=1)
     torch.testing.assert_close(cut.output, whole.output, atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(cut.tokens, whole.tokens, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("rule", "gates", "used"),
+    [
+        (lrp.Epsilon(), "all", True),
+        (lrp.Gamma(), "all", False),
+        (lrp.Epsilon(bias="share"), "all", False),
+        (lrp.Zero(), "half", False),
+    ],
+)
+def test_gates_are_kept_only_where_a_rule_can_use_them(
+    rule: lrp.Rule, gates: str, used: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+    run = forward.run
+    monkeypatch.setattr(forward, "run", lambda *args, keep=True, **rest: (asked.append(keep), run(*args, keep=keep, **rest))[1])
+    ids, lengths = torch.randint(1, 20, (3, 5)), torch.full((3,), 5)
+    lrp.attribute(Text(packed=True), ids, lengths, target=1, composite=lrp.Composite(default=rule), gates=gates)
+    assert asked
+    assert set(asked) == {used}

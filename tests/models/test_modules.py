@@ -19,7 +19,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("dense", {}),
     ("dense", {"pooling": ["mean", "max", "root"], "hidden": [8], "ngrams": [2, 3], "ngram_buckets": 64}),
     ("dense", {"ngrams": [2], "ngram_buckets": 64, "ngram_pooling": ["mean", "max"]}),
-    ("lstm", {"pooling": ["mean", "max", "last"], "units": 8}),
+    ("lstm", {"pooling": ["mean", "max", "root", "last"], "units": 8}),
     ("lstm", {"pooling": ["last"], "units": 8, "bidirectional": False, "layers": 2}),
     ("gru", {"pooling": ["max"], "units": 8, "layers": 2}),
     ("gru", {"pooling": ["mean", "last"], "units": 8, "bidirectional": False}),
