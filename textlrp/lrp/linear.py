@@ -30,6 +30,7 @@ class Share:
     out."""
 
     factors: Messages
+    by_relevance: bool = True  # whether `book` needs to know the relevance
 
     def __init__(self, rule: Rule, parts: Sequence[Part], bias: torch.Tensor | None) -> None:
         self.rule = rule
@@ -77,8 +78,10 @@ class PlainShare(Share):
     def __init__(self, rule: Plain, parts: Sequence[Part], bias: torch.Tensor | None, z: torch.Tensor) -> None:
         super().__init__(rule, parts, bias)
         self.z = z if rule.bias != "share" or bias is None else z - bias
-        self.stable = stabilise(self.z, rule.epsilon)
+        self.stabiliser = signed(self.z + 0.0, rule.epsilon)  # −0 + 0 = 0
+        self.stable = self.z + self.stabiliser
         self.factors = inverse(self.stable, rule.epsilon)[None]
+        self.by_relevance = rule.epsilon == 0
 
     def taken(self, messages: Messages) -> torch.Tensor:
         """Return b q."""
@@ -94,7 +97,7 @@ class PlainShare(Share):
         """Book ε sign(z) q, and relevance at z = 0 if there is no stabiliser."""
         super().book(relevance, messages, book)
         if self.rule.epsilon:
-            book("stabiliser", (self.rule.epsilon * messages[0]).mul_(sign(self.z)))
+            book("stabiliser", self.stabiliser * messages[0])
         else:
             book("stabiliser", relevance * (self.stable == 0))
 

@@ -36,7 +36,8 @@ def lstm(
     tally, size, x, before = Tally(), c0.shape[-1], x.contiguous(), shift(h0, h)
     known = slice(0, (4 if gate.reaches_gates or gate.by_value or cell.projection is not None else 3) * size)
     bias = None if cell.b is None else cell.b[known]
-    z = functional.linear(x, cell.w[known], bias) + functional.linear(before, cell.u[known])
+    z = functional.linear(x, cell.w[known], bias)
+    z.flatten(0, 1).addmm_(before.flatten(0, 1), cell.u[known].t())
     z_i, z_f, z_g, *z_out = z.split(size, -1)
     z_o = z_out[0] if z_out else z_f  # else nobody asks for it
     i, f, g = z_i.sigmoid(), z_f.sigmoid(), (2 * z_g).sigmoid_().mul_(2).sub_(1)  # tanh, ten times as fast
@@ -78,7 +79,7 @@ def lstm(
     if out.stabiliser is not None or out.loss is not None:
         for split, relevance in ((out, r_m), (kept, total.a * r_c), (write, total.b * r_c)):
             book_split(tally, split, relevance)
-    joint.book(ahead.relevance(r_m, r_c), ahead.sent, tally.book)
+    joint.book(ahead.relevance(r_m, r_c) if joint.by_relevance else r_c, ahead.sent, tally.book)
     to_x = joint.back(parts[0], ahead.sent)
     hidden, over_time = (r_h.sum(-1), r_c.sum(-1)) if steps else (None, None)
     return Back(to_x, back, (None, last_c), tally, hidden, over_time)
