@@ -121,25 +121,25 @@ class _Walk:
     def _gates(self, piece: Piece, f: torch.Tensor) -> torch.Tensor:
         """Write the pre-activation of f, [D, n, H], and return those of the other gates, side by side; of g alone if the
         others are known."""
-        first, (start, stop), sizes = piece.first, (piece.rows.start, piece.rows.stop), piece.sizes
-        width, size = self.sides[0].x.shape[1], self.sides[0].h.shape[1]
-        states = self.c.new_ones(stop - start, width + size + 1)
-        inputs, states_before = states[:, :width], states[:, width:-1]
+        (start, stop), width = (piece.rows.start, piece.rows.stop), self.sides[0].x.shape[1]
         gates = self.c.new_empty(len(self.sides), stop - start, self.others[0].shape[1])
-        before = self.rows.sizes[first - 1] if first else 0  # how many texts the step before has
         for d, side in enumerate(self.sides):
-            inputs.copy_(side.x[start:stop])
-            if before == sizes[-1]:
-                states_before.copy_(side.h[start - before : stop - before])
-            else:
-                last = side.h[start - before :] if first else side.h0
-                for n, now, h in zip(sizes, states_before.split(sizes), side.h[start:stop].split(sizes), strict=True):
-                    now.copy_(last[:n])
-                    last = h
-            if not self.given:
-                torch.mm(states, self.forget[d], out=f[d])
-            torch.mm(states, self.others[d], out=gates[d])
+            x, before = side.x[start:stop], self._before(piece, side)
+            for out, weights in ((gates[d], self.others[d]), *(() if self.given else ((f[d], self.forget[d]),))):
+                torch.addmm(weights[-1], x, weights[:width], out=out).addmm_(before, weights[width:-1])
         return gates
+
+    def _before(self, piece: Piece, side: Direction) -> torch.Tensor:
+        """Return h of the step before each, [n, H]: a view where the texts are as many."""
+        start, stop, sizes = piece.rows.start, piece.rows.stop, piece.sizes
+        count = self.rows.sizes[piece.first - 1] if piece.first else 0  # how many texts the step before has
+        if count == sizes[-1]:
+            return side.h[start - count : stop - count]
+        found, last = torch.empty_like(side.h[start:stop]), side.h[start - count :] if piece.first else side.h0
+        for n, now, h in zip(sizes, found.split(sizes), side.h[start:stop].split(sizes), strict=True):
+            now.copy_(last[:n])
+            last = h
+        return found
 
     def backwards(self, q: torch.Tensor, *, steps: bool, summed: bool) -> list[Back]:
         """Go from the last step to the first."""
