@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 
 from textlrp.errors import unknown_name
-from textlrp.lrp.numbers import inverse, signed, stabilise
+from textlrp.lrp.numbers import inverse, signed
 
 __all__ = ["GATES", "Gate", "Split", "gate_rule"]
 
@@ -51,14 +51,15 @@ def _zero(g: torch.Tensor, s: torch.Tensor, epsilon: float) -> Split:
 
 def _prop(g: torch.Tensor, s: torch.Tensor, epsilon: float) -> Split:
     total = g + s
-    over = inverse(stabilise(total, epsilon), epsilon)
-    return Split(g * over, s * over, signed(total + 0.0, epsilon).mul_(over) if epsilon else torch.where(over == 0, 1.0, 0.0))
+    stabiliser = signed(total + 0.0, epsilon)
+    over = inverse(total.add_(stabiliser), epsilon)
+    return Split(g * over, s * over, stabiliser.mul_(over) if epsilon else (over == 0).to(over.dtype))
 
 
 def _abs(g: torch.Tensor, s: torch.Tensor, epsilon: float) -> Split:
     total = g.abs() + s.abs() + epsilon
     over = inverse(total, epsilon)
-    return Split(g.abs() * over, s.abs() * over, epsilon * over if epsilon else torch.where(over == 0, 1.0, 0.0))
+    return Split(g.abs() * over, s.abs() * over, epsilon * over if epsilon else (over == 0).to(over.dtype))
 
 
 GATES: dict[str, Gate] = {

@@ -183,7 +183,7 @@ class FreeShare(Share):
         self.own = own
         total = torch.as_tensor(total if self.bias is None else total + own, dtype=z.dtype, device=z.device).expand(z.shape)
         self.total, self.stable = total, stabilise(total, rule.epsilon)
-        self.factors = quotient(torch.ones_like(self.stable), self.stable)[None]
+        self.factors = quotient(self.stable.new_ones(()), self.stable)[None]
 
     def _bounds(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         assert isinstance(self.rule, ZBox)

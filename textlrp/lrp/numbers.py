@@ -51,8 +51,10 @@ def quotient(numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor
     >>> quotient(torch.tensor([1.0, 1.0]), torch.tensor([2.0, 0.0])).tolist()
     [0.5, 0.0]
     """
-    empty = denominator == 0
-    return (numerator / denominator.masked_fill(empty, 1.0)).masked_fill_(empty, 0.0)
+    found = numerator / denominator
+    if not found.numel() or float(denominator.abs().amin()) > 0:  # mostly; masks take long
+        return found
+    return found.masked_fill_(denominator == 0, 0.0)
 
 
 def inverse(stable: torch.Tensor, epsilon: float) -> torch.Tensor:
@@ -61,7 +63,7 @@ def inverse(stable: torch.Tensor, epsilon: float) -> torch.Tensor:
     >>> inverse(torch.tensor([2.0, 0.0]), 0.0).tolist()
     [0.5, 0.0]
     """
-    return stable.reciprocal() if epsilon else quotient(torch.ones_like(stable), stable)
+    return stable.reciprocal() if epsilon else quotient(stable.new_ones(()), stable)
 
 
 def where_positive(amount: torch.Tensor, by: torch.Tensor) -> torch.Tensor:

@@ -53,14 +53,14 @@ def lstm(
     joint = prepare(rule, parts, None if cell.b is None else cell.b[rows], pre)
     shares = [_times(total.b, write.signal)]  # of the map's outputs, in R_c but for the last, which is in R_h
     if gate.reaches_gates:
-        shares = [_times(total.b, write.gate), _times(total.a, kept.gate), *shares, _times(torch.ones_like(c), out.gate)]
-    ahead = _Map(joint, torch.stack(shares, 2))
+        shares = [_times(total.b, write.gate), _times(total.a, kept.gate), *shares, _share(c, out.gate)]
+    ahead = _Map(joint, torch.cat(shares, -1), gated=gate.reaches_gates)
     project = None
     if cell.projection is not None:
         project = Walk(rule, [(DenseMap(cell.projection, None), z_o.sigmoid() * c.tanh())], None, h, tally)
     r_h, r_c = torch.empty_like(h), torch.empty_like(c)
     r_m = r_h if project is None else torch.empty_like(c)
-    to_c, keep_c = _times(torch.ones_like(c), out.signal), _times(total.a, kept.signal)
+    to_c, keep_c = _share(c, out.signal), _times(total.a, kept.signal)
     back: tuple[torch.Tensor | None, torch.Tensor | None] = (None, None)
     last_c, arrived = torch.zeros_like(c0), arriving(above, h)
     each = list(zip(*(part.unbind(0) for part in (arrived, h, before, r_h, r_m, r_c, to_c, keep_c)), strict=True))
@@ -86,32 +86,30 @@ def lstm(
 
 
 class _Map:
-    """The map of x_t and h_{t−1}: how much of R_c, and for the output gate of R_h, each of its outputs gets, [T, B, k, H]."""
+    """The map of x_t and h_{t−1}: how much of R_c, and for the output gate of R_h, each of its outputs gets, [T, B, k·H]."""
 
-    def __init__(self, share: Share, to_map: torch.Tensor) -> None:
-        self.to_map, self.gated = to_map, to_map.shape[2] == 4
-        factors = share.factors.unflatten(-1, to_map.shape[2:]) * to_map
-        self.messages = torch.empty_like(factors)
-        self.sent = self.messages.flatten(3)  # [F, T, B, k·H]
-        both, self.steps = (factors, self.messages), self.sent.unbind(1)
-        self.cell = list(zip(*(each[..., :3, :].unbind(1) for each in both), strict=True))  # those in R_c
-        self.gate = list(zip(*(each[..., -1, :].unbind(1) for each in both), strict=True)) if self.gated else []
+    def __init__(self, share: Share, to_map: torch.Tensor, *, gated: bool) -> None:
+        self.to_map, self.gated = to_map, gated
+        self.factors = share.factors * to_map  # [F, T, B, k·H]
+        self.sent = torch.empty_like(self.factors)
+        self.steps = list(zip(self.factors.unbind(1), self.sent.unbind(1), strict=True))
 
     def send(self, r_h: torch.Tensor, r_c: torch.Tensor, t: int) -> Messages:
         """Return the messages of step t, which are kept in `sent`."""
-        factor, message = self.cell[t]
-        torch.mul(factor, r_c[:, None], out=message)
-        if self.gated:
-            factor, message = self.gate[t]
-            torch.mul(factor, r_h, out=message)
-        return self.steps[t]
+        factor, message = self.steps[t]
+        return torch.mul(factor, self._given(r_h, r_c), out=message)
 
     def relevance(self, r_h: torch.Tensor, r_c: torch.Tensor) -> torch.Tensor:
         """Return the relevance of the map's outputs, [T, B, k·H]."""
-        found = self.to_map * r_c[:, :, None]
-        if self.gated:
-            torch.mul(self.to_map[:, :, 3], r_h, out=found[:, :, 3])
-        return found.flatten(2)
+        return self.to_map * self._given(r_h, r_c)
+
+    def _given(self, r_h: torch.Tensor, r_c: torch.Tensor) -> torch.Tensor:
+        return torch.cat([r_c, r_c, r_c, r_h], -1) if self.gated else r_c
+
+
+def _share(like: torch.Tensor, share: Amount | None) -> torch.Tensor:
+    assert share is not None
+    return share if isinstance(share, torch.Tensor) else torch.full_like(like, share)
 
 
 def _times(amount: torch.Tensor, share: Amount | None) -> torch.Tensor:
