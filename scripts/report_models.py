@@ -60,13 +60,21 @@ def stored(run: Path, config: ModelConfig) -> nn.Module:
     return module
 
 
-def export(arch: str, name: str, runs: list[str], work: Path) -> None:
-    """Write the run that is best on the validation part to data/models/NAME, and the others beside the runs themselves."""
+def export(arch: str, name: str, runs: list[str], work: Path, *, ships: str | None) -> None:
+    """Write one run, by default the best on the validation part, to data/models/NAME, and all beside the runs themselves.
+
+    A run that was exported before, and whose folder is gone, stays as it was measured.
+    """
     reviews = prepare(work)
     texts = Encoded.of(reviews[number] for number in reviews.validation)
     labels = reviews.labels[reviews.validation]
+    kept = figures()
+    measured = kept["models"].get(name, {}).get("runs", {})
     found: dict[str, Any] = {}
     for run in runs:
+        if run in measured and not (work / run).exists():
+            found[run] = measured[run]
+            continue
         history = json.loads((work / run / "history.json").read_text())
         config = configuration(arch, reviews).replace(**history.get("options", {}))
         module = stored(work / run, config)
@@ -82,10 +90,9 @@ def export(arch: str, name: str, runs: list[str], work: Path) -> None:
         checkpoint.save(folder, module, config, reviews.vocabulary, metrics=record, card=card(name, record), storage=STORAGE)
         found[run] = record | {"parameters": sum(each.numel() for each in module.parameters())}
         print(run, after["accuracy"], before["ece"], after["ece"], config.temperature)
-    best = min(runs, key=lambda run: found[run]["validation"]["loss"])  # steadier than the accuracy on so few reviews
-    ship(work / best / "checkpoint", ROOT / "data" / "models" / name)
-    kept = figures()
-    measured = kept["models"].get(name, {}).get("runs", {})
+    best = ships or min(runs, key=lambda run: found[run]["validation"]["loss"])  # steadier than accuracy on so few reviews
+    if best != kept["models"].get(name, {}).get("shipped"):
+        ship(work / best / "checkpoint", ROOT / "data" / "models" / name)
     for run in set(runs) & set(measured):  # the test part is read once
         found[run] |= {key: value for key, value in measured[run].items() if key not in found[run]}
     kept["models"][name] = {"arch": arch, "shipped": best, "runs": found}
@@ -179,12 +186,13 @@ def main() -> None:
     parser.add_argument("arch", nargs="?", choices=list(PLANS))
     parser.add_argument("--name")
     parser.add_argument("--runs", nargs="+", default=[])
+    parser.add_argument("--ships", help="the run that ships; by default the one with the lowest validation loss")
     parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     if given.stage == "export":
-        export(given.arch, given.name or f"imdb-{given.arch}", given.runs, given.work)
+        export(given.arch, given.name or f"imdb-{given.arch}", given.runs, given.work, ships=given.ships)
     elif given.stage == "baselines":
         measure_baselines()
     elif given.stage == "measure":
