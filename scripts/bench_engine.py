@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from statistics import median
 from typing import Any
 
 import torch
 from bench_networks import Reader, attribute, batch, network
-from bench_timing import Row, peak_bytes, row, turns
+from bench_timing import Row, peak_bytes, row, spread, turns
 
 import textlrp
 from textlrp import lrp
@@ -119,11 +120,13 @@ def memory(*, quick: bool, repeats: int) -> list[Row]:
         ("imdb-cnn", textlrp.load("imdb-cnn").module, batch(*((2, 8) if quick else (64, 512)))),
         ("imdb-dense", textlrp.load("imdb-dense").module, batch(*((2, 8) if quick else (64, 512)))),
     ):
-        for each in (network, attribute):
+        for each in 3 * (network, attribute):
             each(module, *given)  # what is allocated once and for all is no part of either
-        alone, explained = (peak_bytes(partial(each, module, *given)) for each in (network, attribute))
-        if alone and explained:
-            rows.append(Row(f"{name}: peak memory", explained / alone, explained / alone, explained / alone, target=2.5))
+        turns = range(1 if quick else 5)
+        alone, explained = ([peak_bytes(partial(each, module, *given)) or 0 for _ in turns] for each in (network, attribute))
+        if all(alone) and all(explained):
+            middle, low, high = spread([more / median(alone) for more in explained])
+            rows.append(Row(f"{name}: peak memory", middle, low, high, target=2.5))
     return rows
 
 

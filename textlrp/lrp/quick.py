@@ -96,7 +96,9 @@ def _amax(run: Run, x: Var, y: Var, args: tuple[Any, ...], kwargs: dict[str, Any
     if found is None or len(found[0]) != 1:
         return NotImplemented
     dims, keep = found
-    best = torch.eq(x.value, _spread(y.value, dims, keep), out=c.new_empty(x.shape))  # 1 and 0 multiply faster than torch.where
+    best = torch.eq(
+        x.value, _spread(y.value, dims, keep), out=torch.empty_like(x.value, dtype=c.dtype)
+    )  # 1 and 0 multiply faster than torch.where
     return best.mul_(_spread(c, dims, keep) / best.sum(dims, keepdim=True).clamp(min=1.0))  # several may be equal
 
 

@@ -155,8 +155,8 @@ class Level(Ruled):
             h0, c0 = (self._value(place)[d] for place in (1, 2))
             read = (rows.turn(x), rows.turn(h)) if d else (x, h)
             sides.append(Direction(*read, h0, c0, cell, end if end is None or self.single else end[d]))
-        out.c = None  # it lies in q now
-        del arrived
+        out.c, out.value = None, x.new_empty(0)  # they lie in q and in the sides now
+        del arrived, value, h
         summed = run.layers is None and self.known[0] is not None and self.known[0].summed
         backs = lstm_all(rows, sides, q, epsilon, self.kept, steps=run.steps, summed=summed)
         return [(rows, _turned(rows, back) if d else back) for d, back in enumerate(backs)]
