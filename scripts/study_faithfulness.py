@@ -23,6 +23,7 @@ from textlrp.encoding import read
 from textlrp.faithfulness import Evaluation, Sample, draw, evaluate_sample, known_methods, make_sample
 from textlrp.faithfulness.state import weights_digest
 from textlrp.files import write_json, write_text
+from textlrp.memory import keep_freed_memory
 from textlrp.progress import shown
 from textlrp.text.sources import load_reviews
 
@@ -36,12 +37,10 @@ TEST: dict[str, Any] = {
     "limit": 2000,
     "methods": ["lrp", *GATED, "baselines"],
     "measures": ["deletion", "zero vector", "sensitivity-n", "infidelity", "stability", "randomisation", "lexicon", "cost"],
-    "limits": {"probes": 2000, "zero vector": 2000, "stability": 16, "randomisation": 16, "tokens": 3000},
+    "limits": {"costly": 2000, "probes": 2000, "zero vector": 2000, "stability": 16, "randomisation": 16, "tokens": 3000},
     "options": {"LIME": {"samples": 500}, "SHAP": {"rounds": 1}},
     "seeds": 3,
 }
-#: How many texts the methods that ask the network many times explain: SmoothGrad, integrated gradients, occlusion, LIME, SHAP.
-COSTLY = {"imdb-dense": 2000, "imdb-lstm": 900, "imdb-gru": 100, "imdb-cnn": 800}
 
 
 def drawn(classifier: TextClassifier, name: str, data: str, limit: int, state: Path) -> Sample:
@@ -66,8 +65,6 @@ def measured(name: str, data: str, plan: dict[str, Any], state: Path, first: int
     how = {key: value for key, value in plan.items() if key != "limit"}
     every = [*known_methods(), *(f"random {seed}" for seed in range(plan["seeds"]))]
     how["limit_of"] = dict.fromkeys(every, first)
-    if "limits" in how:
-        how["limits"] = {**how["limits"], "costly": COSTLY[name]}
     sample = drawn(classifier, name, data, plan["limit"], state)
     return evaluate_sample(classifier, sample, state=state, seed=SEED, lexicon=LEXICON, **how)
 
@@ -91,6 +88,7 @@ def main() -> None:
     parser.add_argument("--state", type=Path, default=ROOT / ".cache" / "faithfulness", help="where what is done is kept")
     parser.add_argument("--out", type=Path, default=ROOT / "reports")
     options = parser.parse_args()
+    keep_freed_memory()
     if options.only == "table":
         print(readme_table(json.loads((options.out / "faithfulness.json").read_text("utf-8"))["test"]["imdb-lstm"][-1]), end="")
         return

@@ -253,11 +253,9 @@ def _limits(test: Mapping[str, Evaluation]) -> str:
     return "\n\n".join(
         [
             "## Limits",
-            "Methods that ask the network many times explain the first texts of the sample alone ("
-            + ", ".join(f"{name} {each.settings['limits']['costly']:,}" for name, each in test.items())
-            + f"; LIME with {options['LIME']['samples']} samples, SHAP with {options['SHAP']['rounds']} "
+            _explained(test) + f"LIME with {options['LIME']['samples']} samples, SHAP with {options['SHAP']['rounds']} "
             f"permutation and its "
-            "reverse, integrated gradients with 50 steps, SmoothGrad with 25 samples); every table compares "
+            "reverse, integrated gradients with 50 steps, SmoothGrad with 25 samples; every table compares "
             "methods on the same texts "
             f"alone. Random sets are drawn for {limits['probes']} texts, stability and randomisation are measured on "
             f"{limits['stability']} (costly methods: a quarter). Deletion asks the network about texts nobody would write; "
@@ -269,6 +267,14 @@ def _limits(test: Mapping[str, Evaluation]) -> str:
             "at hand.",
         ]
     )
+
+
+def _explained(test: Mapping[str, Evaluation]) -> str:
+    fewer = {name: most for name, each in test.items() if (most := each.settings["limits"]["costly"]) < each.settings["texts"]}
+    if not fewer:
+        return "Every method explains every text: "
+    counts = ", ".join(f"{name} {most:,}" for name, most in fewer.items())
+    return f"Methods that ask the network many times explain the first texts of the sample alone ({counts}): "
 
 
 def _shown(found: Interval) -> str:
