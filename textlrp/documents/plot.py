@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-__all__ = ["plot"]
+from textlrp.palette import mark
 
-#: Colours that colour-blind readers can tell apart (Okabe & Ito 2008), each with a marker of its own.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c6d31")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "h", "d")
+__all__ = ["plot"]
 
 
 def plot(
@@ -39,8 +37,7 @@ def plot(
         points = PCA(2, random_state=0).fit_transform(normalize(given))  # [n,2]
         for i, label in enumerate(classes):
             here = points[numbers == i]
-            style = {"marker": MARKERS[i % len(MARKERS)], "color": COLOURS[i % len(COLOURS)]}
-            axes.scatter(here[:, 0], here[:, 1], s=14, alpha=0.7, linewidths=0, label=_plain(label), **style)
+            axes.scatter(here[:, 0], here[:, 1], s=14, alpha=0.7, linewidths=0, label=_plain(label), **mark(i))
         axes.set_title(name + (f"\n{notes[name]}" if notes and name in notes else ""), fontsize=11)
         axes.set(xticks=[], yticks=[])
     handles, names = axes.get_legend_handles_labels()

@@ -11,6 +11,7 @@ import numpy as np
 from textlrp.errors import InputError
 from textlrp.faithfulness.table import order
 from textlrp.files import atomic_path
+from textlrp.palette import mark
 
 if TYPE_CHECKING:
     from textlrp.faithfulness.record import Evaluation
@@ -72,9 +73,9 @@ def _panel(
         among = None if right is None else evaluation.curves[name]["right"][:, 0] == right
         found = evaluation.curve(name, curve, among=among)
         mean, low, high = (np.array([getattr(each, key) for each in found]) for key in ("mean", "low", "high"))
-        colour = "#888888" if name == "random" else f"C{number}"
-        ax.plot(places, mean, color=colour, lw=1.6, ls="--" if name == "random" else "-", marker="o", ms=3, label=name)
-        ax.fill_between(places, low, high, color=colour, alpha=0.15, lw=0)
+        how = {"color": "#888888", "marker": "."} if name == "random" else mark(number)
+        ax.plot(places, mean, ls="--" if name == "random" else "-", lw=1.4, ms=5, label=name, **how)
+        ax.fill_between(places, low, high, color=how["color"], alpha=0.15, lw=0)
     ax.set_xticks(places, [f"{100 * each:g} %" if shares else str(each) for each in bins])
     ax.set_title(title, fontsize=10)
     ax.set_xlabel(f"{below}: {'share of the words' if shares else 'number of words'}", fontsize=9)

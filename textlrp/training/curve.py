@@ -27,7 +27,7 @@ def curve_png(history: Sequence[Epoch], *, title: str) -> bytes:
     FigureCanvasAgg(figure)
     loss, accuracy = figure.subplots(1, 2)
     epochs = [each.number for each in history]
-    loss.plot(epochs, [each.train_loss for each in history], "o-", color="0.6", label="training")
+    loss.plot(epochs, [each.train_loss for each in history], "s--", color="0.6", label="training")
     loss.plot(epochs, [each.loss for each in history], "o-", color="tab:blue", label="validation")
     loss.set(xlabel="epoch", ylabel="loss")
     loss.legend()
