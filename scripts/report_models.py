@@ -60,7 +60,7 @@ def stored(run: Path, config: ModelConfig) -> nn.Module:
     return module
 
 
-def export(arch: str, name: str, runs: list[str], work: Path, *, ships: str | None) -> None:
+def export(arch: str, name: str, runs: list[str], work: Path, *, ships: str | None = None) -> None:
     """Write one run, by default the best on the validation part, to data/models/NAME, and all beside the runs themselves.
 
     A run that was exported before, and whose folder is gone, stays as it was measured.

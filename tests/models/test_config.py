@@ -28,7 +28,7 @@ def test_a_configuration_comes_back_from_json(arch: str) -> None:
         ("lstm", {"unit": 3}, "did you mean 'units'"),
         ("dense", {"units": 3}, "unknown option of the architecture 'dense' 'units'"),
         ("dense", {"pooling": ["last"]}, "unknown pooling 'last'"),
-        ("lstm", {"pooling": []}, "pooling must be a list of 1 to 3 of mean, max, last"),
+        ("lstm", {"pooling": []}, "pooling must be a list of 1 to 4 of mean, max, root, last"),
         ("lstm", {"pooling": ["max", "max"]}, "names the same twice"),
         ("gru", {"units": 0}, "units must be a whole number from 1 to"),
         ("gru", {"units": True}, "units must be a whole number"),
