@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from bench_timing import Row
 
+from textlrp.palette import mark
+
 __all__ = ["machine", "page", "plot", "table"]
 
 _NOTES = Path(__file__).with_name("bench_notes.md")
@@ -77,10 +79,6 @@ def page(kept: Mapping[str, Any], titles: Mapping[str, str], *, name: str) -> st
     return "\n\n".join(parts) + "\n"
 
 
-_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00", "#56b4e9")  # Okabe and Ito: told apart by all
-_MARKS = "os^Dv*P"
-
-
 def plot(kept: Mapping[str, Any], path: Path) -> None:
     """Draw cost against size, as PNG and SVG beside the report."""
     import matplotlib as mpl
@@ -96,8 +94,8 @@ def plot(kept: Mapping[str, Any], path: Path) -> None:
     if not lines:
         return
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-    for (axis, points), color, mark in zip(lines.items(), _COLORS, _MARKS, strict=False):
-        style: dict[str, Any] = {"label": axis, "color": color, "marker": mark}
+    for number, (axis, points) in enumerate(lines.items()):
+        style: dict[str, Any] = {"label": axis, **mark(number)}
         places = [size for size, _ in points]
         left.plot(places, [each.milliseconds for _, each in points], **style)
         middle = [each.value for _, each in points]
