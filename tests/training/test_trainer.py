@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -183,6 +184,17 @@ def test_a_training_that_is_killed_again_and_again_ends_with_the_same_weights(tm
     assert all(torch.equal(found[name], weight) for name, weight in weights(undisturbed).items())
 
 
+def test_no_file_is_written_under_a_name_that_the_next_start_would_refuse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def beside(*_: Any) -> None:  # it writes `.tmp` and six letters beside its file, and a kill leaves that there
+        pytest.fail("safetensors wrote a file by itself")
+
+    monkeypatch.setattr(safetensors, "serialize_file", beside)
+    monkeypatch.setattr(safetensors.torch, "serialize_file", beside)
+    train(*reviews(40), classes=CLASSES, recipe={"epochs": 1}, state=tmp_path / "state").save(tmp_path / "model")
+
+
 def test_the_state_of_another_training_is_refused(tmp_path: Path) -> None:
     texts, labels = reviews(40)
     train(texts, labels, classes=CLASSES, recipe={"epochs": 1}, state=tmp_path / "state")
@@ -203,11 +215,12 @@ def test_a_full_disk_leaves_the_older_state_and_says_what_to_do(tmp_path: Path, 
     state = tmp_path / "state"
 
     def fill(epoch: Epoch) -> None:
-        def full(_: Any, path: Path, **__: Any) -> None:
-            path.write_bytes(b"half")
-            raise safetensors.SafetensorError("No space left on device")
+        def full(path: Path, content: bytes) -> None:
+            with path.open("wb") as file:
+                file.write(content[: len(content) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(safetensors.torch, "save_file", full)
+        monkeypatch.setattr(Path, "write_bytes", full)
 
     with pytest.raises(TrainingError, match=r"No space left.*make room there, and run the same command again"):
         train(texts, labels, **options, state=state, on_epoch=fill)

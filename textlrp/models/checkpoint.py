@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from textlrp.errors import CheckpointError, InputError, TextLRPError
-from textlrp.files import atomic_folder, atomic_path, is_folder, write_json, write_text
+from textlrp.files import atomic_folder, is_folder, write_bytes, write_json, write_text
 from textlrp.models.build import MOST_PARAMETERS, parameter_count, skeleton
 from textlrp.models.config import ModelConfig
 from textlrp.models.storage import expected_tensors, from_stored, to_stored
@@ -59,8 +59,7 @@ def save(
     `storage` is "float32", "float16", or "int8" (tables of vectors in 8 bits, the rest in float16); see `round_to_storage`.
     `extra` names further files, such as a learning curve, with their bytes.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
+    from safetensors.torch import save as serialised
 
     target = Path(folder)
     if target.is_dir() and any(target.iterdir()) and not is_checkpoint(target):
@@ -75,14 +74,10 @@ def save(
     }:
         raise InputError("the module is not one that the configuration builds: save it with its own configuration")
     with atomic_folder(target) as part:
-        with atomic_path(part / _WEIGHTS) as temporary:
-            temporary.touch()
-            mode = temporary.stat().st_mode  # as open() makes files here; safetensors lets nobody else read them
-            try:
-                save_file(tensors, temporary)
-            except SafetensorError as error:  # such as a full disk
-                raise CheckpointError(f"the weights cannot be written to {str(target)!r} ({error}): make room there") from None
-            temporary.chmod(mode)
+        try:
+            write_bytes(part / _WEIGHTS, serialised(tensors))
+        except OSError as error:  # such as a full disk
+            raise CheckpointError(f"the weights cannot be written to {str(target)!r} ({error}): make room there") from None
         write_json(part / _CONFIG, {"format": _FORMAT, "version": _VERSION, "storage": storage, "model": config.to_dict()})
         vocabulary.save(part / _VOCABULARY)
         write_json(part / _METRICS, dict(metrics or {}))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from textlrp.errors import InputError, TrainingError
-from textlrp.files import atomic_path
+from textlrp.files import write_bytes
 from textlrp.strict_json import parse
 
 __all__ = ["StateFile"]
@@ -61,19 +61,14 @@ class StateFile:
 
     def write(self, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
         """Write tensors and record in place of what is there; a kill at any moment leaves the old file or the new one."""
-        from safetensors import SafetensorError
-        from safetensors.torch import save_file
+        from safetensors.torch import save  # save_file writes beside its file, under a name that a kill would leave here
 
         text = json.dumps({**record, "identity": self.identity}, allow_nan=False)
+        held = {name: each.detach().cpu().contiguous() for name, each in tensors.items()}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with atomic_path(self.path) as temporary:
-                save_file(
-                    {name: each.detach().cpu().contiguous() for name, each in tensors.items()},
-                    temporary,
-                    metadata={"record": text},
-                )
-        except (OSError, SafetensorError) as error:
+            write_bytes(self.path, save(held, metadata={"record": text}))
+        except OSError as error:
             raise TrainingError(
                 f"the state of the training cannot be written to {str(self.folder)!r} ({error}): "
                 "make room there, and run the same command again"
