@@ -4,6 +4,7 @@
     python scripts/train_imdb.py lstm --seed 0 --name lstm-0-first              # learns from the linear model by default
     python scripts/train_imdb.py dense --seed 0 --teachers linear lstm-0-first  # cnn and gru likewise
     python scripts/train_imdb.py lstm --seed 0 --start lstm-0-first --teachers linear lstm-0-first dense-0 --epochs 2 --moved 3
+    python scripts/train_imdb.py lstm --start lstm-0 --beside dense-0 --name lstm-0-beside    # with the dense network's n-grams
     python scripts/train_imdb.py lstm --shipped imdb-lstm --name lstm-0         # a run made of a model that ships
 
 Each run leaves its weights, its history and its logits for all 75,000 training reviews in the work folder (build/imdb by
@@ -25,14 +26,13 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
-from train_imdb_data import Reviews, prepare, word_vectors
+from train_imdb_data import Reviews, prepare
+from train_imdb_start import initialised, joined, widened
 from train_imdb_student import LONGEST, Plan, predict, train
-from train_imdb_teacher import linear_ngrams, linear_teacher
+from train_imdb_teacher import linear_teacher
 
 from textlrp.files import write_json
 from textlrp.models import checkpoint
-from textlrp.models.build import build
 from textlrp.models.config import ModelConfig, make_config
 from textlrp.training.distil import blend, soft_targets
 
@@ -55,6 +55,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "word_dropout": 0.3,
     },
 }
+_DENSE = OPTIONS["dense"]
+BESIDE = {key: _DENSE[key] for key in _DENSE if key == "once" or key.startswith("ngram")} | {"ngrams": [1, 2, 3]}
 PLANS = {
     "lstm": Plan(epochs=2.5),
     "gru": Plan(epochs=1.5, head=80, tail=120),
@@ -73,51 +75,6 @@ def teachers(names: list[str], reviews: Reviews, work: Path) -> np.ndarray:  # -
     """Return the calibrated average of the logits that earlier runs left."""
     found = [np.load(work / name / "logits.npy").astype(np.float64) for name in names]
     return blend(found, reviews.labels, reviews.validation)
-
-
-def initialised(config: ModelConfig, reviews: Reviews, work: Path, *, seed: int, strength: float) -> nn.Module:
-    """Return the module with word vectors in its embedding, forget gates open, and a dense network as the linear model."""
-    module = build(config, seed=seed)
-    with torch.no_grad():
-        vectors = torch.from_numpy(word_vectors(reviews.vocabulary, seed=seed))
-        module.embedding.weight[:, : vectors.shape[1]] = vectors
-        module.embedding.weight[0] = 0.0
-        if config.arch == "lstm":
-            for name, bias in module.lstm.named_parameters():
-                if name.startswith("bias_ih"):
-                    bias[config.units : 2 * config.units] = 1.0
-        if config.arch == "dense":
-            _as_linear(module, config, work, strength=strength)
-    return module
-
-
-def _as_linear(module: nn.Module, config: ModelConfig, work: Path, *, strength: float) -> None:
-    """Select the n-grams that the linear model finds weightiest, and put its weights into the network.
-
-    The last number of a word's vector, and the first of an n-gram's, becomes `strength` times the linear weight; pooled by
-    the root, they reach the logits with weights -½ and ½: a review of n words gets `strength` / √n of its linear margin.
-    All other weights of the last layer begin at 0.
-    """
-    hashes, weights = linear_ngrams(work, 1, config.vocabulary_size)
-    last = torch.zeros(config.vocabulary_size)
-    last[torch.from_numpy(hashes - 1)] = strength * torch.from_numpy(weights)  # the hash of a single word is its id + 1
-    module.embedding.weight[:, -1] = last
-    for table in module.ngrams.values():
-        hashes, weights = linear_ngrams(work, table.n, table.buckets - 1)
-        table.select(hashes)
-        table.weight[1 : len(hashes) + 1, 0] = strength * torch.from_numpy(weights)
-    output, half = module.head.output.weight.zero_(), torch.tensor([-0.5, 0.5])
-    output[:, (config.pooling.index("root") + 1) * config.embedding_dim - 1] = 0.8 * half  # fewer words than bigrams differ
-    for column in range(output.shape[1] - len(config.ngrams) * config.ngram_dim, output.shape[1], config.ngram_dim):
-        output[:, column] = half
-
-
-def _widened(weights: dict[str, torch.Tensor], module: nn.Module) -> dict[str, torch.Tensor]:
-    """Return the weights, with zeros for what further ways of pooling bring to the last layer: the outputs stay the same."""
-    name = "head.output.weight"
-    wide = torch.zeros_like(module.state_dict()[name])
-    wide[:, : weights[name].shape[1]] = weights[name]
-    return weights | {name: wide}
 
 
 def shipped(arch: str, name: str, folder: Path, reviews: Reviews) -> None:
@@ -147,6 +104,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--teachers", nargs="+", default=["linear"], help="earlier runs whose soft labels are averaged")
     parser.add_argument("--start", help="an earlier run of the same stage, whose weights are trained further")
+    parser.add_argument(
+        "--beside", help="a dense run whose words and n-grams join the recurrent network that is trained further"
+    )
     parser.add_argument("--shipped", help="make a run of this model in data/models, and train nothing")
     parser.add_argument("--trust", type=float, default=0.5, help="the teachers' share in the target of a labelled review")
     parser.add_argument("--epochs", type=float)
@@ -178,18 +138,24 @@ def main() -> None:
     folder = given.work / (given.name or f"{given.stage}-{given.seed}")
     if given.shipped:
         return shipped(given.stage, given.shipped, folder, reviews)
+    if given.beside and not given.start:
+        parser.error("--beside needs --start: the recurrent network that the n-grams join")
     plan = PLANS[given.stage]
     if given.epochs:
         plan = replace(plan, epochs=given.epochs)
     plan = replace(plan, learning_rate=given.rate or plan.learning_rate, weight_decay=given.decay, moved=given.moved)
     plan = replace(plan, checks=given.checks or plan.checks, head=given.head or plan.head, tail=given.tail or plan.tail)
-    config = configuration(given.stage, reviews).replace(**given.options)
+    options = (BESIDE if given.beside else {}) | given.options
+    config = configuration(given.stage, reviews).replace(**options)
     targets = soft_targets(teachers(given.teachers, reviews, given.work), reviews.labels, trust=given.trust)
     module = initialised(config, reviews, given.work, seed=given.seed, strength=given.strength)
     if given.start:
-        module.load_state_dict(_widened(load_file(given.work / given.start / "weights.safetensors"), module))
-    notes = {"command": _command(), "start": given.start}
-    notes |= {"options": given.options, "teachers": given.teachers, "trust": given.trust}
+        weights = load_file(given.work / given.start / "weights.safetensors")
+        if given.beside:
+            weights = joined(weights, load_file(given.work / given.beside / "weights.safetensors"), module)
+        module.load_state_dict(widened(weights, module))
+    notes = {"command": _command(), "start": given.start, "beside": given.beside}
+    notes |= {"options": options, "teachers": given.teachers, "trust": given.trust}
     train(module, reviews, targets, folder, plan=plan, seed=given.seed, notes=notes, teach=not given.last, until=given.until)
 
 

@@ -24,8 +24,8 @@ def word_vectors_of(module: Recurrent, ids: Tensor) -> Tensor:  # [B,T] -> [B,T,
     return words
 
 
-def logits_of(module: Recurrent, words: Tensor, lengths: Tensor) -> Tensor:  # [B,T,E], [B] -> [B,C]
-    """Compute in bfloat16, unpacked, what the classifier makes of word vectors.
+def logits_of(module: Recurrent, words: Tensor, ids: Tensor, lengths: Tensor) -> Tensor:  # [B,T,E], [B,T], [B] -> [B,C]
+    """Compute in bfloat16, unpacked, what the classifier makes of word vectors; n-grams are looked up by `ids`.
 
     The second direction reads each review reversed within its own length; padding then follows the text in both.
     """
@@ -41,6 +41,7 @@ def logits_of(module: Recurrent, words: Tensor, lengths: Tensor) -> Tensor:  # [
         states = _VF.lstm(given, (start, start), part, True, 1, 0.0, torch.is_grad_enabled(), False, True)[0]
         pooled.append([pool((name,), states, mask).float() for name in module.pooling])  # the order of the tokens is immaterial
     features = [torch.cat(both, dim=-1) for both in zip(*pooled, strict=True)]
+    features += module.ngrams(ids, lengths, module.word_dropout)
     logits: Tensor = module.head(torch.cat(features, dim=-1))
     return logits
 
@@ -48,6 +49,6 @@ def logits_of(module: Recurrent, words: Tensor, lengths: Tensor) -> Tensor:  # [
 def forward(module: nn.Module, ids: Tensor, lengths: Tensor) -> Tensor:
     """Return the logits, the fast way where there is one."""
     if fast(module):
-        return logits_of(module, word_vectors_of(module, ids), lengths)
+        return logits_of(module, word_vectors_of(module, ids), ids, lengths)
     with torch.autocast("cpu", torch.bfloat16, enabled=isinstance(module, Convolutional)):
         return module(ids, lengths)

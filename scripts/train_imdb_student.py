@@ -171,7 +171,7 @@ class _Student:
             self.scales = word_scales(self.module.embedding, self.counts)
         words = word_vectors_of(self.module, ids)
         plain = words.detach().requires_grad_()
-        logits = logits_of(self.module, plain, lengths)
+        logits = logits_of(self.module, plain, ids, lengths)
         wanted = self.targets[some]
         loss = distillation_loss(logits, wanted)
         loss.backward()
@@ -179,7 +179,7 @@ class _Student:
         step = nearest_step(plain.grad, logits.detach(), wanted, labels, size=self.plan.moved, scales=self.scales)
         moved = (plain.detach() + step).requires_grad_()
         own = logits.detach().softmax(-1)
-        there = distillation_loss(logits_of(self.module, moved, lengths), torch.where((labels >= 0)[:, None], wanted, own))
+        there = distillation_loss(logits_of(self.module, moved, ids, lengths), torch.where((labels >= 0)[:, None], wanted, own))
         (self.plan.moved_weight * there).backward()
         words.backward(plain.grad + moved.grad)
         return [float(loss.detach()), float(there.detach())]

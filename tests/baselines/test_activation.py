@@ -39,7 +39,7 @@ def literal(module: Any, name: str, words: list[int], weights: Tensor) -> list[f
         maps.append((vectors[0], module.pooling, 1, words if once else None))
         for size, table in module.ngrams.items():
             keys = [hash(tuple(words[i : i + int(size)])) for i in range(n - int(size) + 1)]
-            maps.append((table(ids)[0], module.ngram_pooling, int(size), keys if once else None))
+            maps.append((table(ids)[0], module.ngrams.pooling, int(size), keys if once else None))
     elif name.startswith("cnn"):
         for layer in module.convolutions:
             width = layer.kernel_size[0]

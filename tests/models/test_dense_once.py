@@ -7,7 +7,8 @@ import torch
 
 from textlrp.models.build import build
 from textlrp.models.config import make_config
-from textlrp.models.dense import Dense, shares
+from textlrp.models.dense import Dense
+from textlrp.models.pooling import shares
 
 
 def dense(**options) -> Dense:

@@ -69,18 +69,19 @@ def _maps(module: nn.Module, ids: Tensor, lengths: Tensor) -> list[_Map]:
     """Return the features that the network pools, in the order in which its head takes them."""
     if not ids.shape[1]:
         ids = ids.new_zeros(ids.shape[0], 1)
-    mask = token_mask(ids.shape[1], lengths)
-    if isinstance(module, Dense):
-        maps = [_Map(module.embedding(ids), partial(module._pooled, module.pooling, keys=ids, mask=mask))]
-        for table in module.ngrams.values():
-            assert isinstance(table, NGramEmbedding)
-            keys, inside = table.hashes(ids), table.mask(ids, lengths)
-            maps.append(_Map(table(ids), partial(module._pooled, module.ngram_pooling, keys=keys, mask=inside), table))
+    assert isinstance(module, (Dense, Recurrent, Convolutional))
+    words = module.embedding(ids)
+    if not isinstance(module, Convolutional):
+        if isinstance(module, Dense):
+            maps = [_Map(words, partial(module.pooled, ids=ids, lengths=lengths))]
+        else:
+            way = partial(pool, module.pooling, mask=token_mask(ids.shape[1], lengths))
+            maps = [_Map(module.states(words, lengths), way)]
+        for table in module.ngrams.tables():
+            maps.append(_Map(table(ids), partial(module.ngrams.pooled, table, ids=ids, lengths=lengths), table))
         return maps
-    assert isinstance(module, (Recurrent, Convolutional))
-    words, way = module.embedding(ids), partial(pool, module.pooling, mask=mask)
-    if isinstance(module, Recurrent):
-        return [_Map(module.states(words, lengths), way)]
+    mask = token_mask(ids.shape[1], lengths)
+    way = partial(pool, module.pooling, mask=mask)
     signal = (words * mask[..., None].to(words.dtype)).transpose(1, 2)  # [B,E,T]
     maps = []
     for convolution in module.convolutions:

@@ -11,7 +11,15 @@ from textlrp.errors import InputError, unknown_name
 from textlrp.models import checks
 from textlrp.models.checks import Check
 
-__all__ = ["ARCHITECTURES", "ConvolutionalConfig", "DenseConfig", "ModelConfig", "RecurrentConfig", "make_config"]
+__all__ = [
+    "ARCHITECTURES",
+    "ConvolutionalConfig",
+    "DenseConfig",
+    "ModelConfig",
+    "NGramConfig",
+    "RecurrentConfig",
+    "make_config",
+]
 
 
 def _field(check: Check, **default: Any) -> Any:
@@ -64,17 +72,15 @@ class ModelConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DenseConfig(ModelConfig):
-    """A dense network over pooled word vectors, and over pooled vectors of n-grams if `ngrams` names their lengths.
+class NGramConfig(ModelConfig):
+    """Pooled vectors of n-grams beside the other features, if `ngrams` names their lengths; 1 is that of a word.
 
     N-grams are hashed into `ngram_buckets` rows, or, with `ngram_selected`, only chosen ones have a row, each its own. With
     `once`, a word or n-gram counts once in a mean or root, however often it comes: each of its c occurrences counts 1/c.
     """
 
-    arch: str = _field(checks.choice("dense"), default="dense")
-    pooling: tuple[str, ...] = _field(checks.choices("mean", "max", "root"), default=("mean",))
     once: bool = _field(checks.flag, default=False)
-    ngrams: tuple[int, ...] = _field(checks.wholes(2, 5, most=4), default=())
+    ngrams: tuple[int, ...] = _field(checks.wholes(1, 5, most=5), default=())
     ngram_buckets: int = _field(checks.whole(2, 50_000_000), default=262_144)
     ngram_dim: int = _field(checks.whole(1, 1_024), default=16)
     ngram_selected: bool = _field(checks.flag, default=False)
@@ -87,8 +93,16 @@ class DenseConfig(ModelConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecurrentConfig(ModelConfig):
-    """An LSTM or GRU of `units` per direction over word vectors."""
+class DenseConfig(NGramConfig):
+    """A dense network over pooled word vectors, and over n-grams; see NGramConfig."""
+
+    arch: str = _field(checks.choice("dense"), default="dense")
+    pooling: tuple[str, ...] = _field(checks.choices("mean", "max", "root"), default=("mean",))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecurrentConfig(NGramConfig):
+    """An LSTM or GRU of `units` per direction over word vectors; n-grams may join it before the dense layers."""
 
     arch: str = _field(checks.choice("lstm", "gru"), default="lstm")
     pooling: tuple[str, ...] = _field(checks.choices("mean", "max", "root", "last"), default=("max",))

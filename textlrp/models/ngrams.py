@@ -1,4 +1,4 @@
-"""Vectors of n-grams of token ids, hashed or selected, and the way back from an n-gram's relevance to its words."""
+"""Vectors of n-grams of token ids, hashed or selected, pooled; and the way back from an n-gram's relevance to its words."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from textlrp.errors import InputError
+from textlrp.models.config import NGramConfig
+from textlrp.models.pooling import pool_once
 
-__all__ = ["FACTOR", "PRIME", "NGramEmbedding"]
+__all__ = ["FACTOR", "PRIME", "NGramEmbedding", "NGrams"]
 
 PRIME = 2_147_483_647  # 2^31 - 1: products with the factor below stay within int64
 FACTOR = 1_664_525
@@ -102,3 +104,33 @@ class NGramEmbedding(nn.Module):
         for shift in range(self.n):
             shared[:, shift : shift + count] += relevance / self.n
         return shared
+
+
+class NGrams(nn.ModuleDict):
+    """A table for each n that the configuration names; called, it gives the pooled vectors that stand beside other features."""
+
+    def __init__(self, config: NGramConfig) -> None:
+        rows = {
+            n: min(config.ngram_buckets, config.vocabulary_size + 1) if n == 1 else config.ngram_buckets for n in config.ngrams
+        }
+        super().__init__(
+            {str(n): NGramEmbedding(n, rows[n], config.ngram_dim, selected=config.ngram_selected) for n in config.ngrams}
+        )
+        self.pooling, self.once = config.ngram_pooling, config.once
+        self.features = len(config.ngrams) * len(config.ngram_pooling) * config.ngram_dim
+
+    def tables(self) -> list[NGramEmbedding]:
+        """Return the tables in the order in which their features stand."""
+        found = []
+        for table in self.values():
+            assert isinstance(table, NGramEmbedding)
+            found.append(table)
+        return found
+
+    def pooled(self, table: NGramEmbedding, vectors: Tensor, ids: Tensor, lengths: Tensor) -> Tensor:  # [B,N,D] -> [B,F]
+        """Pool the vectors of the n-grams of one table."""
+        return pool_once(self.pooling, vectors, table.mask(ids, lengths), table.hashes(ids) if self.once else None)
+
+    def forward(self, ids: Tensor, lengths: Tensor, dropout: nn.Module) -> list[Tensor]:  # [B,T], [B] -> [B,F] each
+        """Return each table's pooled vectors, `dropout` applied before pooling."""
+        return [self.pooled(table, dropout(table(ids)), ids, lengths) for table in self.tables()]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["last", "maximum", "mean", "pool", "root", "token_mask"]
+__all__ = ["last", "maximum", "mean", "pool", "pool_once", "root", "shares", "token_mask"]
 
 
 def token_mask(width: int, lengths: Tensor) -> Tensor:  # [B] -> [B,T]
@@ -59,3 +59,28 @@ def pool(names: Sequence[str], vectors: Tensor, mask: Tensor) -> Tensor:  # [B,T
     """Pool in each of the ways named and put the results side by side."""
     pooled = [_POOLS[name](vectors, mask) for name in names]
     return pooled[0] if len(pooled) == 1 else torch.cat(pooled, dim=-1)
+
+
+def pool_once(names: Sequence[str], vectors: Tensor, mask: Tensor, keys: Tensor | None) -> Tensor:  # [B,N,D], [B,N] -> [B,F]
+    """Pool as `pool` does; each of the numbers `keys` [B,N] counts once, where there are any."""
+    if keys is None:
+        return pool(names, vectors, mask)
+    weights = shares(keys, mask)  # a maximum is the same, once or often
+    return torch.cat([pool((name,), vectors, mask if name == "max" else weights) for name in names], dim=-1)
+
+
+def shares(keys: Tensor, mask: Tensor) -> Tensor:  # int64 [B,N], bool [B,N] -> float32 [B,N]
+    """Return 1/c for each of the c places of a row that hold the same key, and 0 outside the mask: each key counts once.
+
+    >>> shares(torch.tensor([[7, 8, 7, 7]]), torch.tensor([[True, True, True, False]])).tolist()
+    [[0.5, 1.0, 0.5, 0.0]]
+    """
+    if not keys.shape[1]:
+        return mask.float()
+    ordered, order = keys.masked_fill(~mask, -1).sort(dim=1)
+    first = torch.ones_like(ordered)
+    first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    group = first.cumsum(1) - 1
+    counts = torch.zeros_like(ordered).scatter_add_(1, group, torch.ones_like(group))
+    share = 1.0 / counts.gather(1, group).float()
+    return torch.zeros_like(share).scatter_(1, order, share) * mask

@@ -1,4 +1,4 @@
-"""LSTM and GRU classifiers: embedding → recurrent layers → pooling over the states → dense layers."""
+"""LSTM and GRU classifiers: embedding → recurrent layers → pooling over the states → dense layers; n-grams may join there."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from textlrp.models.config import RecurrentConfig
 from textlrp.models.layers import WordDropout, head
+from textlrp.models.ngrams import NGrams
 from textlrp.models.pooling import last, pool, token_mask
 
 __all__ = ["Recurrent"]
@@ -33,7 +34,8 @@ class Recurrent(nn.Module):
             dropout=config.dropout if config.layers > 1 else 0.0,
         )
         setattr(self, config.arch, layer)
-        features = len(config.pooling) * config.units * (2 if config.bidirectional else 1)
+        self.ngrams = NGrams(config)
+        features = len(config.pooling) * config.units * (2 if config.bidirectional else 1) + self.ngrams.features
         self.head = head(features, config.hidden, len(config.classes), dropout=config.dropout)
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:  # [B,T], [B] -> [B,C]
@@ -46,7 +48,8 @@ class Recurrent(nn.Module):
         pooled = [
             last(states, lengths, units=self.units) if name == "last" else pool((name,), states, mask) for name in self.pooling
         ]
-        logits: Tensor = self.head(torch.cat(pooled, dim=-1) if len(pooled) > 1 else pooled[0])
+        features = [*pooled, *self.ngrams(ids, lengths, self.word_dropout)]
+        logits: Tensor = self.head(torch.cat(features, dim=-1) if len(features) > 1 else features[0])
         return logits
 
     def states(self, words: Tensor, lengths: Tensor) -> Tensor:  # [B,T,E], [B] -> [B,T,D]
