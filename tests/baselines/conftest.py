@@ -52,6 +52,7 @@ NETWORKS = {
     "dense hidden": {"hidden": [5]},
     "lstm": {"units": 4},
     "gru": {"units": 4, "pooling": ["mean", "max"]},
+    "lstm with n-grams": {"units": 4, "once": True, "ngrams": [1, 2], "ngram_buckets": 50, "ngram_dim": 1},
     "lstm last": {"units": 4, "pooling": ["last"]},
     "cnn": {"widths": [2, 3], "channels": 6},
 }

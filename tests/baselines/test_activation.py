@@ -37,9 +37,6 @@ def literal(module: Any, name: str, words: list[int], weights: Tensor) -> list[f
     maps: list[tuple[Tensor, tuple[str, ...], int, list[int] | None]] = []
     if name.startswith("dense"):
         maps.append((vectors[0], module.pooling, 1, words if once else None))
-        for size, table in module.ngrams.items():
-            keys = [hash(tuple(words[i : i + int(size)])) for i in range(n - int(size) + 1)]
-            maps.append((table(ids)[0], module.ngrams.pooling, int(size), keys if once else None))
     elif name.startswith("cnn"):
         for layer in module.convolutions:
             width = layer.kernel_size[0]
@@ -49,6 +46,10 @@ def literal(module: Any, name: str, words: list[int], weights: Tensor) -> list[f
     else:
         states = getattr(module, module.arch)(vectors)[0]
         maps.append((states[0], module.pooling, 1, None))
+    if hasattr(module, "ngrams"):
+        for size, table in module.ngrams.items():
+            keys = [hash(tuple(words[i : i + int(size)])) for i in range(n - int(size) + 1)]
+            maps.append((table(ids)[0], module.ngrams.pooling, int(size), keys if module.ngrams.once else None))
     row, at = weights @ module.head[-1].weight, 0
     relevance = [0.0] * n
     for features, ways, size, keys in maps:

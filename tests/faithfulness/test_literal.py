@@ -29,6 +29,7 @@ ARCHITECTURES = {
     "dense": {},
     "dense with n-grams": {"ngrams": [2, 3], "ngram_buckets": 50},
     "lstm": {"units": 5, "bidirectional": True},
+    "lstm with n-grams": {"units": 5, "bidirectional": True, "ngrams": [1, 2], "ngram_buckets": 50},
     "gru": {"units": 5, "bidirectional": True},
     "cnn": {"channels": 6},
 }

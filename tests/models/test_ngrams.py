@@ -23,7 +23,7 @@ def slow_hash(ids: list[int]) -> int:
     return value
 
 
-@pytest.mark.parametrize("n", [2, 3, 4])
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
 def test_hashes_are_those_of_the_equation(n):
     found = NGramEmbedding(n, 10, 1).hashes(IDS)
     expected = [[slow_hash(row[at : at + n]) for at in range(len(row) - n + 1)] for row in IDS.tolist()]
@@ -110,3 +110,10 @@ def test_the_dense_network_reads_its_selected_ngrams():
         module.head.output.weight[0, -1] = 0.0
         there, absent = module(torch.tensor([[4, 5, 6], [4, 6, 5]]), torch.tensor([3, 3]))
     assert there[1] - absent[1] == pytest.approx(100 / np.sqrt(2), rel=1e-3)
+
+
+def test_a_table_of_single_words_has_a_row_for_each_word_and_no_more():
+    options = {"ngrams": [1, 2], "ngram_buckets": 5000, "ngram_dim": 1}
+    tables = build(make_config("lstm", vocabulary_size=30, classes=["a", "b"], units=3, **options)).ngrams.tables()
+    assert [table.buckets for table in tables] == [31, 5000]
+    assert len(tables[0].indices(torch.arange(30)[None]).unique()) == 30

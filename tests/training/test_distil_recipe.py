@@ -15,6 +15,8 @@ import torch
 from safetensors.torch import load_file
 
 from textlrp.models import checkpoint
+from textlrp.models.batches import Encoded, predict_logits
+from textlrp.models.build import build
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 GOOD, BAD = ["fine", "lovely", "great"], ["dull", "awful", "poor"]
@@ -149,6 +151,46 @@ def test_a_run_made_of_a_model_that_ships_has_its_weights_and_its_commands(recip
     commands = checkpoint.load(tmp_path / "data" / "models" / "mine").metrics["commands"]
     assert "lstm --work" in commands[0]
     assert "--shipped mine" in commands[1]
+
+
+def test_a_recurrent_network_is_joined_by_the_words_and_ngrams_of_a_dense_one(recipe, tmp_path, monkeypatch):
+    import report_models
+    import train_imdb
+    import train_imdb_data
+    import train_imdb_start
+
+    for options in (train_imdb.OPTIONS["dense"], train_imdb.BESIDE):
+        monkeypatch.setitem(options, "ngram_buckets", 512)
+    work = tmp_path / "work"
+    recipe("teacher", "--work", str(work))
+    recipe("lstm", "--work", str(work), "--epochs", "1", "--options", '{"units": 8}')
+    recipe("dense", "--work", str(work), "--epochs", "3")
+    reviews = train_imdb_data.prepare(work)
+    batch = Encoded.of(reviews[number] for number in reviews.validation)
+    lstm, dense = (load_file(work / name / "weights.safetensors") for name in ("lstm-0", "dense-0"))
+
+    def logits(config, weights):
+        module = build(config).eval()
+        module.load_state_dict(weights)
+        return predict_logits(module, batch)
+
+    config = train_imdb.configuration("lstm", reviews).replace(units=8)
+    both = config.replace(**train_imdb.BESIDE)
+    joined = logits(both, train_imdb_start.joined(lstm, dense, build(both)))
+    without = dense | {"head.output.weight": dense["head.output.weight"].clone(), "head.output.bias": torch.zeros(2)}
+    without["head.output.weight"][:, 101:202] = 0.0  # what the maximum finds
+    linear = logits(train_imdb.configuration("dense", reviews), without)
+    margins = [each[:, 1] - each[:, 0] for each in (joined, logits(config, lstm), linear)]
+    np.testing.assert_allclose(margins[0], 0.6 * margins[1] + 0.4 * margins[2], atol=1e-4)
+    assert np.abs(margins[2]).max() > 0.1
+
+    start = ["--start", "lstm-0", "--beside", "dense-0", "--name", "both", "--options", '{"units": 8}']
+    recipe("lstm", "--work", str(work), "--epochs", "1", "--moved", "3", *start)
+    assert json.loads((work / "both" / "history.json").read_text())["beside"] == "dense-0"
+    monkeypatch.setattr(report_models, "FIGURES", tmp_path / "figures.json")
+    monkeypatch.setattr(report_models, "ROOT", tmp_path)
+    report_models.export("lstm", "mine", ["both"], work)
+    assert checkpoint.load(tmp_path / "data" / "models" / "mine").config.ngrams == (1, 2, 3)
 
 
 def test_films_are_either_held_out_or_not(recipe, data, tmp_path):

@@ -67,21 +67,19 @@ def _linear_head(module: nn.Module) -> nn.Linear:
 
 def _maps(module: nn.Module, ids: Tensor, lengths: Tensor) -> list[_Map]:
     """Return the features that the network pools, in the order in which its head takes them."""
-    if not ids.shape[1]:
-        ids = ids.new_zeros(ids.shape[0], 1)
     assert isinstance(module, (Dense, Recurrent, Convolutional))
+    given, ids = ids, ids if ids.shape[1] else ids.new_zeros(ids.shape[0], 1)
     words = module.embedding(ids)
+    mask = token_mask(ids.shape[1], lengths)
+    way = partial(pool, module.pooling, mask=mask)
     if not isinstance(module, Convolutional):
         if isinstance(module, Dense):
             maps = [_Map(words, partial(module.pooled, ids=ids, lengths=lengths))]
         else:
-            way = partial(pool, module.pooling, mask=token_mask(ids.shape[1], lengths))
             maps = [_Map(module.states(words, lengths), way)]
         for table in module.ngrams.tables():
-            maps.append(_Map(table(ids), partial(module.ngrams.pooled, table, ids=ids, lengths=lengths), table))
+            maps.append(_Map(table(given), partial(module.ngrams.pooled, table, ids=given, lengths=lengths), table))
         return maps
-    mask = token_mask(ids.shape[1], lengths)
-    way = partial(pool, module.pooling, mask=mask)
     signal = (words * mask[..., None].to(words.dtype)).transpose(1, 2)  # [B,E,T]
     maps = []
     for convolution in module.convolutions:

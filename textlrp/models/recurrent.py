@@ -40,6 +40,7 @@ class Recurrent(nn.Module):
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:  # [B,T], [B] -> [B,C]
         """Return the logits of the first `lengths` ids of each row."""
+        beside = self.ngrams(ids, lengths, self.word_dropout)
         if not ids.shape[1]:  # a batch of empty texts
             ids = ids.new_zeros(ids.shape[0], 1)
         words = self.dropout(self.word_dropout(self.embedding(ids)))
@@ -48,7 +49,7 @@ class Recurrent(nn.Module):
         pooled = [
             last(states, lengths, units=self.units) if name == "last" else pool((name,), states, mask) for name in self.pooling
         ]
-        features = [*pooled, *self.ngrams(ids, lengths, self.word_dropout)]
+        features = [*pooled, *beside]
         logits: Tensor = self.head(torch.cat(features, dim=-1) if len(features) > 1 else features[0])
         return logits
 
