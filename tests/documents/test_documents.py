@@ -46,7 +46,7 @@ def test_an_element_vector_of_a_linear_model_is_its_literal_formula(documents: D
         np.testing.assert_allclose(vector, (w[winner] * x / len(x) * x).sum(axis=0), rtol=1e-4, atol=1e-7)
 
 
-@pytest.mark.parametrize("model", ["imdb-lstm", "imdb-gru", "imdb-cnn"])
+@pytest.mark.parametrize("model", ["imdb-gru", "imdb-cnn"])
 def test_element_relevances_of_any_model_sum_to_those_of_words(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     classifier = textlrp.load(model)
     text = "Not a good film, but a warm one."
@@ -66,6 +66,12 @@ def test_element_relevances_of_any_model_sum_to_those_of_words(model: str, monke
     finally:
         table.data.copy_(constant)
     assert np.allclose(classifier.explain(text).relevance, e.relevance)
+
+
+@pytest.mark.parametrize("model", ["imdb-dense", "imdb-lstm"])
+def test_elements_of_a_model_that_reads_ngrams_beside_words_are_refused(model: str) -> None:
+    with pytest.raises(InputError, match=r"n-grams beside words.*use 'relevance'"):
+        document_vectors(textlrp.load(model), ["A warm film."], weighting="elements")
 
 
 def test_uniform_and_tf_idf_vectors_are_their_literal_sums(documents: Documents) -> None:
