@@ -28,7 +28,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from train_imdb_data import Reviews, prepare
 from train_imdb_start import initialised, joined, widened
-from train_imdb_student import LONGEST, Plan, predict, train
+from train_imdb_student import LONGEST, Plan, predict, train, validated
 from train_imdb_teacher import linear_teacher
 
 from textlrp.files import write_json
@@ -154,6 +154,7 @@ def main() -> None:
         if given.beside:
             weights = joined(weights, load_file(given.work / given.beside / "weights.safetensors"), module)
         module.load_state_dict(widened(weights, module))
+        print(json.dumps({"start": given.start, "beside": given.beside, **validated(module.eval(), reviews)}), flush=True)
     notes = {"command": _command(), "start": given.start, "beside": given.beside}
     notes |= {"options": options, "teachers": given.teachers, "trust": given.trust}
     train(module, reviews, targets, folder, plan=plan, seed=given.seed, notes=notes, teach=not given.last, until=given.until)
