@@ -89,6 +89,8 @@ MUTATIONS = [
     Mutation("z-box: low and high swapped", "linear", "r = r - low * linear.transpose(q, w.clamp(min=0), x) - high * linear.transpose(q, w.clamp(max=0), x)", "r = r - high * linear.transpose(q, w.clamp(min=0), x) - low * linear.transpose(q, w.clamp(max=0), x)"),
     Mutation("z-box: sign of the box", "linear", "linear.apply(x, w) - linear.apply(low, w.clamp(min=0))", "linear.apply(x, w) + linear.apply(low, w.clamp(min=0))"),
     Mutation("convolution: padding counts as an input", "maps", "count = self.apply(one, torch.ones_like(self.weight))", "count = torch.full_like(self.apply(one, torch.ones_like(self.weight)), self.weight[0].numel())"),
+    Mutation("epsilon: biases of one place only", "maps", "q.flatten(1, -2).sum(1)", "q.flatten(1, -2)[:, 0]"),
+    Mutation("epsilon: biases of one step of a convolution only", "maps", "torch.mv(q.sum(-1), self.bias[:, 0])", "torch.mv(q[..., 0], self.bias[:, 0])"),
     # gates
     Mutation("gates: prop without its sign", "gates", "return Split(g * over, s * over,", "return Split(g.abs() * over, s * over,"),
     Mutation("gates: prop swaps gate and signal", "gates", "return Split(g * over, s * over,", "return Split(s * over, g * over,"),

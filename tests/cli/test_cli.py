@@ -86,8 +86,9 @@ def test_rank_lists_words_of_both_sides_as_csv() -> None:
 
 
 def test_models_lists_the_bundled_ones() -> None:
-    names = {row["name"] for row in json.loads(ok("models", "--json"))}
-    assert {"imdb-dense", "imdb-lstm"} <= names
+    found = {row["name"]: row for row in json.loads(ok("models", "--json"))}
+    assert {"imdb-dense", "imdb-lstm"} <= set(found)
+    assert [found[f"imdb-{arch}"]["n-grams"] for arch in ("dense", "lstm", "gru")] == ["2, 3", "1, 2, 3", "none"]
 
 
 def test_train_evaluate_explain_on_a_persons_own_table(tmp_path: Path) -> None:

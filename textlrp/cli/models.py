@@ -54,6 +54,7 @@ def _model(name: str) -> dict[str, str | float]:
     return {
         "name": name,
         "architecture": config["model"]["arch"],
+        "n-grams": ", ".join(map(str, config["model"].get("ngrams", []))) or "none",
         "classes": ", ".join(config["model"]["classes"]),
         "accuracy on imdb:test": round(test["accuracy"], 4) if "accuracy" in test else "not measured",
         "MB": round(size / 1e6, 1),

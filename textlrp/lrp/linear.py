@@ -229,14 +229,19 @@ def prepare(rule: Rule, parts: Sequence[Part], bias: torch.Tensor | None, z: tor
     return FreeShare(rule, parts, bias, z)
 
 
-def absorbing(rule: Plain, linear: LinearMap, x: torch.Tensor, z: torch.Tensor, c: torch.Tensor, book: Book) -> torch.Tensor:
-    """Do what `propagate` does, in the most frequent case: LRP-ε, absorbed biases, a carry; c_in = Wᵀ (c z / (z + ε s))."""
+def absorbing(
+    rule: Plain, linear: LinearMap, x: torch.Tensor, z: torch.Tensor, c: torch.Tensor, book: Book, bias: Callable[..., None]
+) -> torch.Tensor:
+    """Do what `propagate` does, in the most frequent case: LRP-ε, absorbed biases, a carry; c_in = Wᵀ (c z / (z + ε s)).
+
+    `bias` is called with q, the multiple of a bias that it takes.
+    """
     stabiliser = signed(z, rule.epsilon)
     work = z + stabiliser
     q = (z * c).div_(work)
     book("stabiliser", torch.mul(stabiliser, q, out=work))
     if linear.bias is not None:
-        book("bias", torch.mul(linear.bias, q, out=work))
+        bias(q)
     return linear.transpose(q, linear.weight, x)
 
 

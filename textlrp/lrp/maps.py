@@ -38,6 +38,11 @@ class LinearMap:
         """Return how many inputs each output has."""
         raise NotImplementedError
 
+    def taken(self, q: torch.Tensor) -> torch.Tensor:
+        """Return Σ_j b_j q_j over all axes but the first."""
+        assert self.bias is not None
+        return (self.bias * q).flatten(1).sum(1)
+
 
 @dataclass(frozen=True, eq=False)
 class DenseMap(LinearMap):
@@ -63,6 +68,11 @@ class DenseMap(LinearMap):
         """Return the number of inputs."""
         return float(self.weight.shape[1])
 
+    def taken(self, q: torch.Tensor) -> torch.Tensor:
+        """Return Σ_j b_j q_j over all axes but the first: one product."""
+        assert self.bias is not None
+        return torch.mv(q if q.dim() == 2 else q.flatten(1, -2).sum(1), self.bias)
+
 
 @dataclass(frozen=True, eq=False)
 class ConvMap(LinearMap):
@@ -82,6 +92,11 @@ class ConvMap(LinearMap):
         reach = (q.shape[-1] - 1) * self.stride - 2 * self.padding + self.dilation * (weight.shape[-1] - 1) + 1
         rest = like.shape[-1] - reach
         return functional.conv_transpose1d(q, weight, None, self.stride, self.padding, rest, self.groups, self.dilation)
+
+    def taken(self, q: torch.Tensor) -> torch.Tensor:
+        """Return Σ_j b_j q_j over channels and time."""
+        assert self.bias is not None
+        return torch.mv(q.sum(-1), self.bias[:, 0]) if q.dim() == 3 else super().taken(q)
 
     def fan_in(self, like: torch.Tensor) -> torch.Tensor:
         """Return how many inputs lie under each output's window; fewer at a padded border."""

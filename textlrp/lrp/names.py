@@ -30,17 +30,27 @@ class Names:
         self._modules: dict[int, str] = {}
         self._owners: dict[int, list[tuple[nn.Module, str, str]]] = {}
         self._buffers: dict[int, torch.Tensor] = {}
-        for name, each in module.named_modules():
-            if isinstance(each, torch.jit.ScriptModule):
-                raise RelevanceError(
-                    f"{type(module).__name__}: a scripted or traced module cannot be seen into; explain the Python module "
-                    "it was made from"
-                )
-            self._modules.setdefault(id(each), name)
-            for key, parameter in each._parameters.items():
-                if parameter is not None:
-                    self._owners.setdefault(id(parameter), []).append((each, name, key))
-            self._buffers.update((id(buffer), buffer) for buffer in each._buffers.values() if buffer is not None)
+        self._visit(module, "")
+
+    def _visit(self, module: nn.Module, name: str) -> None:
+        """Note a module and those below it, each once and by its first name, as named_modules() does."""
+        if id(module) in self._modules:
+            return
+        if isinstance(module, torch.jit.ScriptModule):
+            raise RelevanceError(
+                f"{type(self._module).__name__}: a scripted or traced module cannot be seen into; explain the Python module "
+                "it was made from"
+            )
+        self._modules[id(module)] = name
+        for key, parameter in module._parameters.items():
+            if parameter is not None:
+                self._owners.setdefault(id(parameter), []).append((module, name, key))
+        for buffer in module._buffers.values():
+            if buffer is not None:
+                self._buffers[id(buffer)] = buffer
+        for key, each in module._modules.items():
+            if each is not None:
+                self._visit(each, f"{name}.{key}" if name else key)
 
     def running(self) -> nn.Module:
         """Return the innermost module that is running."""

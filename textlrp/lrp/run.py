@@ -39,11 +39,12 @@ class Run:
         self.gate = gate
         self.batch = batch
         self.dtype = dtype
-        self.ledger = dict.fromkeys(ALWAYS, torch.zeros(batch, dtype=dtype, device=device))  # added to, never written into
+        self._nothing = torch.zeros(batch, dtype=dtype, device=device)
+        self.ledger = dict.fromkeys(ALWAYS, self._nothing)  # added to, never written into
         self.steps = steps
         self.layers: dict[str, LayerRelevance] | None = {} if layers else None
         self.ids = source.value
-        self.words = torch.zeros(source.value.numel(), dtype=dtype, device=device)  # of ids: [B·T]
+        self.words = torch.zeros(source.value.numel() if source.ids else 0, dtype=dtype, device=device)  # of ids: [B·T]
         self._absorbed: torch.Tensor | None = None
         self.delivered = self.ledger["words"]  # [B], by the embedding that was met last
         self.over_time: dict[str, list[Any]] = {}
@@ -88,7 +89,9 @@ class Run:
             if not bool((amount != 0).any()):
                 return
             self.ledger[key] = torch.zeros_like(amount)
-        self.ledger[key] = self.ledger[key] + amount
+        held = self.ledger[key]
+        first = held is self._nothing and amount.dtype == held.dtype
+        self.ledger[key] = amount if first else held + amount
         if self.layers is not None:
             self._absorbed = amount if self._absorbed is None else self._absorbed + amount
 

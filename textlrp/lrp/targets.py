@@ -61,8 +61,9 @@ def start(target: Target, logits: torch.Tensor, classes: Sequence[str] | None = 
     [2.0]
     """
     if logits.dim() == 1:
-        weights = _weights(target, logits[:, None], classes)
-        if isinstance(weights, Start):
+        found = _weights(target, logits[:, None], classes)
+        weights = found.c if isinstance(found, Start) else found
+        if weights is None:
             return Start(None, target.relevance.to(logits), target.relevance.to(logits))  # type: ignore[union-attr]
         return Start(weights[:, 0], None, weights[:, 0] * logits)
     found = _weights(target, logits, classes)
@@ -88,13 +89,14 @@ def _weights(target: Target, logits: torch.Tensor, classes: Sequence[str] | None
         return weights.expand(logits.shape).clone()
     if logits.dim() != 2:
         raise InputError(f"target: the output has shape {tuple(logits.shape)}, not [B, C]; use lrp.Weights or lrp.Relevance")
-    count, ones = logits.shape[1], torch.ones_like(logits[:, :1])
+    count = logits.shape[1]
     if isinstance(target, Margin):
+        ones = torch.ones_like(logits[:, :1])
         first, second = (_index(each, count, classes) for each in (target.first, target.second))
         return torch.zeros_like(logits).index_add_(1, _at([first], logits), ones).index_add_(1, _at([second], logits), -ones)
     if isinstance(target, str) and target in TARGETS and (classes is None or target not in classes):
         if target == "predicted":
-            return torch.zeros_like(logits).scatter_(1, logits.argmax(1, keepdim=True), 1.0)
+            return _one(logits, logits.argmax(1, keepdim=True))
         if count == 1:
             raise InputError(f"target {target!r} needs at least two classes; the output has one")
         if target == "margin" and count == 2:
@@ -102,9 +104,7 @@ def _weights(target: Target, logits: torch.Tensor, classes: Sequence[str] | None
         best = logits.topk(2, 1).indices
         return torch.zeros_like(logits).scatter_(1, best[:, :1], 1.0).scatter_(1, best[:, 1:], -1.0)
     if isinstance(target, (str, int, float)) or (isinstance(target, torch.Tensor) and target.dim() == 0):
-        weights = torch.zeros_like(logits)
-        weights.select(1, _index(target, count, classes)).fill_(1.0)
-        return weights
+        return _one(logits, _index(target, count, classes))
     elif isinstance(target, torch.Tensor) and target.is_floating_point():
         return _weights(Weights(target), logits, classes)
     else:
@@ -113,6 +113,15 @@ def _weights(target: Target, logits: torch.Tensor, classes: Sequence[str] | None
             raise InputError(f"target: {len(each)} targets for {len(logits)} texts")
         indices = [_index(one, count, classes) for one in each]
     return torch.zeros_like(logits).scatter_(1, _at(indices, logits)[:, None], 1.0)
+
+
+def _one(logits: torch.Tensor, at: int | torch.Tensor) -> Start:
+    """Start with the logit of one class, or of one for each text, [B, 1]."""
+    weights = torch.zeros_like(logits)
+    if isinstance(at, int):
+        weights.select(1, at).fill_(1.0)
+        return Start(weights, None, logits.select(1, at).clone())
+    return Start(weights.scatter_(1, at, 1.0), None, logits.gather(1, at)[:, 0])
 
 
 def _at(indices: list[int], like: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 
 from textlrp.errors import RelevanceError
 from textlrp.lrp.composite import Layer
-from textlrp.lrp.linear import absorbing, propagate
+from textlrp.lrp.linear import Book, absorbing, propagate
 from textlrp.lrp.maps import ConvMap, DenseMap, LinearMap
 from textlrp.lrp.names import Names
 from textlrp.lrp.numbers import wide
@@ -45,15 +46,24 @@ class Weighted(Ruled):
     def backward(self, run: Run) -> None:
         """Apply the rule."""
         (x,), (z,) = self.inputs, self.outputs
-        rule = run.rule(self.layer())
+        rule = run.rule(self.layer()) if run.composite.rules else run.composite.default
+        book: Book = lambda key, amount: run.book(key, z, amount)  # noqa: E731
         if isinstance(rule, Plain) and rule.bias == "absorb" and rule.epsilon > 0 and z.r is None:
             assert z.c is not None
-            x.add(absorbing(rule, self.linear, wide(x.value), wide(z.value), z.c, lambda key, amount: run.book(key, z, amount)))
+            x.add(absorbing(rule, self.linear, wide(x.value), wide(z.value), z.c, book, partial(self._bias, run)))
             return
-        c, r = propagate(
-            rule, self.linear, wide(x.value), wide(z.value), z.c, z.r, lambda key, amount: run.book(key, z, amount)
-        )
+        c, r = propagate(rule, self.linear, wide(x.value), wide(z.value), z.c, z.r, book)
         x.add(c, r)
+
+    def _bias(self, run: Run, q: torch.Tensor) -> None:
+        """Book what the bias takes, b · q; not for each output where the first axis is that of the texts."""
+        z = self.outputs[0]
+        own = z.samples()
+        if own.dim == 0 and own.index is None:
+            run.book_total("bias", self.linear.taken(q))
+        else:
+            assert self.linear.bias is not None
+            run.book("bias", z, self.linear.bias * q)
 
 
 class State(Node):
