@@ -122,7 +122,7 @@ def _defaults(validation: Mapping[str, Evaluation]) -> str:
             failed = found.facts[each].get("failed", 0.0)
             cells = (each, _shown(value), "–" if each == DEFAULT else _shown(behind), f"{chance[each]:.0%}", f"{failed:.0%}")
             rows.append("| " + " | ".join(cells) + " |")
-        said = _choice(name, winner, ahead, clear)
+        said = _choice(name, winner, ahead, found.difference(winner, DEFAULT, "aopc"), clear=clear)
         table = [
             "| rule:gates | separation | minus the default's | best in rounds | not finite |",
             "| --- | ---: | ---: | ---: | ---: |",
@@ -136,11 +136,15 @@ def value_n(found: Evaluation, column: str = "separation") -> int:
     return found.interval(DEFAULT, column).n
 
 
-def _choice(name: str, winner: str, ahead: Interval, clear: bool) -> str:
+def _choice(name: str, winner: str, ahead: Interval, aopc: Interval, *, clear: bool) -> str:
     if winner == DEFAULT:
         return f"The default wins: **{name} keeps `epsilon` with gates `all`.**"
     if clear:
-        return f"`{winner}` is clearly ahead, by {_shown(ahead)} logits: **it becomes the default of this architecture.**"
+        return (
+            f"`{winner}` is clearly ahead, by {_shown(ahead)} logits: by this criterion it should become the default of this "
+            f"architecture. By AOPC it differs from the default by {_shown(aopc)}. **The built-in default is still "
+            "`epsilon` with gates `all`:** the two measures have to be weighed first."
+        )
     return (
         f"`{winner}` has the largest mean, ahead of the default by {_shown(ahead)} logits, less than was asked for: "
         f"**{name} keeps `epsilon` with gates `all`.**"
