@@ -65,31 +65,12 @@ def export(arch: str, name: str, runs: list[str], work: Path, *, ships: str | No
 
     A run that was exported before, and whose folder is gone, stays as it was measured.
     """
-    reviews = prepare(work)
-    texts = Encoded.of(reviews[number] for number in reviews.validation)
-    labels = reviews.labels[reviews.validation]
     kept = figures()
     measured = kept["models"].get(name, {}).get("runs", {})
     found: dict[str, Any] = {}
     for run in runs:
-        if run in measured and not (work / run).exists():
-            found[run] = measured[run]
-            continue
-        history = json.loads((work / run / "history.json").read_text())
-        config = configuration(arch, reviews).replace(**history.get("options", {}))
-        module = stored(work / run, config)
-        logits = predict_logits(module, texts)
-        config = config.replace(temperature=fit_temperature(logits, labels))
-        before = measure(probabilities(logits), labels, classes=CLASSES)
-        after = measure(probabilities(logits, temperature=config.temperature), labels, classes=CLASSES)
-        record = {"run": run, "validation": after, "ece_before": before["ece"], "temperature": config.temperature}
-        record |= {"seed": history["seed"], "seconds": sum(each["history"][-1]["seconds"] for each in _line(work, run))}
-        commands = [one for each in _line(work, run) for one in (*each.get("before", []), each["command"])]
-        record |= {"commands": commands, "storage": STORAGE, "versions": versions()}
-        folder = work / run / "checkpoint"
-        checkpoint.save(folder, module, config, reviews.vocabulary, metrics=record, card=card(name, record), storage=STORAGE)
-        found[run] = record | {"parameters": sum(each.numel() for each in module.parameters())}
-        print(run, after["accuracy"], before["ece"], after["ece"], config.temperature)
+        gone = run in measured and not (work / run).exists()
+        found[run] = measured[run] if gone else checkpoint_of(arch, name, run, work)
     best = ships or min(runs, key=lambda run: found[run]["validation"]["loss"])  # steadier than accuracy on so few reviews
     if best != kept["models"].get(name, {}).get("shipped"):
         ship(work / best / "checkpoint", ROOT / "data" / "models" / name)
@@ -97,6 +78,28 @@ def export(arch: str, name: str, runs: list[str], work: Path, *, ships: str | No
         found[run] |= {key: value for key, value in measured[run].items() if key not in found[run]}
     kept["models"][name] = {"arch": arch, "shipped": best, "runs": found}
     keep(kept)
+
+
+def checkpoint_of(arch: str, name: str, run: str, work: Path) -> dict[str, Any]:
+    """Write the checkpoint of a run beside it; return its record: what the validation part gave, its commands, its time."""
+    reviews = prepare(work)
+    texts = Encoded.of(reviews[number] for number in reviews.validation)
+    labels = reviews.labels[reviews.validation]
+    history = json.loads((work / run / "history.json").read_text())
+    config = configuration(arch, reviews).replace(**history.get("options", {}))
+    module = stored(work / run, config)
+    logits = predict_logits(module, texts)
+    config = config.replace(temperature=fit_temperature(logits, labels))
+    before = measure(probabilities(logits), labels, classes=CLASSES)
+    after = measure(probabilities(logits, temperature=config.temperature), labels, classes=CLASSES)
+    record = {"run": run, "validation": after, "ece_before": before["ece"], "temperature": config.temperature}
+    record |= {"seed": history["seed"], "seconds": sum(each["history"][-1]["seconds"] for each in _line(work, run))}
+    commands = [one for each in _line(work, run) for one in (*each.get("before", []), each["command"])]
+    record |= {"commands": commands, "storage": STORAGE, "versions": versions()}
+    folder = work / run / "checkpoint"
+    checkpoint.save(folder, module, config, reviews.vocabulary, metrics=record, card=card(name, record), storage=STORAGE)
+    print(run, after["accuracy"], before["ece"], after["ece"], config.temperature)
+    return record | {"parameters": sum(each.numel() for each in module.parameters())}
 
 
 def ship(source: Path, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""Train the models that ship with textlrp, one command each.
+"""Train the models that ship with textlrp, a stage at a time (`train_imdb_all.py` runs all that a model needs).
 
     python scripts/train_imdb.py teacher                    # the linear model, on labelled and unlabelled reviews
     python scripts/train_imdb.py lstm --seed 0 --name lstm-0-first              # learns from the linear model by default

@@ -193,6 +193,28 @@ def test_a_recurrent_network_is_joined_by_the_words_and_ngrams_of_a_dense_one(re
     assert checkpoint.load(tmp_path / "data" / "models" / "mine").config.ngrams == (1, 2, 3)
 
 
+def test_one_command_trains_a_model_from_nothing_and_leaves_out_what_is_done(recipe, tmp_path, monkeypatch, capsys):
+    import train_imdb
+    import train_imdb_all
+
+    for options in (train_imdb.OPTIONS["dense"], train_imdb.BESIDE):
+        monkeypatch.setitem(options, "ngram_buckets", 512)
+    monkeypatch.setitem(train_imdb.OPTIONS["lstm"], "units", 8)
+    work = tmp_path / "work"
+    command = ["train_imdb_all.py", "imdb-lstm", "--work", str(work)]
+    monkeypatch.setattr(sys, "argv", command)
+    train_imdb_all.main()
+    read = checkpoint.load(work / "lstm-0-beside" / "checkpoint")
+    assert (read.config.arch, read.config.ngrams, read.config.units) == ("lstm", (1, 2, 3), 8)
+    assert len(read.metrics["commands"]) == 3
+    capsys.readouterr()
+    monkeypatch.setattr(sys, "argv", [*command, "--dry"])
+    train_imdb_all.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5
+    assert all(line.startswith("done:") for line in lines)
+
+
 def test_films_are_either_held_out_or_not(recipe, data, tmp_path):
     import train_imdb_data
 
