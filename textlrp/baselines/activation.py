@@ -69,8 +69,7 @@ def _maps(module: nn.Module, ids: Tensor, lengths: Tensor) -> list[_Map]:
     """Return the features that the network pools, in the order in which its head takes them."""
     assert isinstance(module, (Dense, Recurrent, Convolutional))
     given, ids = ids, ids if ids.shape[1] else ids.new_zeros(ids.shape[0], 1)
-    words = module.embedding(ids)
-    mask = token_mask(ids.shape[1], lengths)
+    words, mask = module.embedding(ids), token_mask(ids.shape[1], lengths)
     way = partial(pool, module.pooling, mask=mask)
     if not isinstance(module, Convolutional):
         if isinstance(module, Dense):

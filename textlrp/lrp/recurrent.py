@@ -113,7 +113,7 @@ class Level(Ruled):
             run.book("bias", self.outputs[0], total.expand(self.outputs[0].shape) / self.outputs[0].shape[-1])
 
     def _directions(self, run: Run, x: torch.Tensor) -> list[tuple[Order | Rows, Back]]:
-        rule = run.rule(self.layer())
+        rule = run.rule(self.layer)
         if isinstance(rule, ZBox):
             raise RelevanceError(
                 f"{self.place}: the z-box rule needs bounds of every input, and those of the state are unknown; use "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -75,9 +76,9 @@ class Run:
             hidden, cell = (None if levels[0][k] is None else torch.cat([level[k] for level in levels]) for k in (0, 1))
             self.layers[name] = replace(self.layers[name], hidden=hidden, cell=cell)
 
-    def rule(self, layer: Layer) -> Rule:
-        """Return the rule for a layer."""
-        return self.composite.rule_for(layer)
+    def rule(self, layer: Callable[[], Layer]) -> Rule:
+        """Return the rule for a layer, which is described only if the composite has to tell it from others."""
+        return self.composite.rule_for(layer()) if self.composite.rules else self.composite.default
 
     def book(self, key: str, var: Var, amount: torch.Tensor) -> None:
         """Add `amount`, which has the shape of `var`, to an entry of the ledger, text by text."""

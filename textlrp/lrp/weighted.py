@@ -46,7 +46,7 @@ class Weighted(Ruled):
     def backward(self, run: Run) -> None:
         """Apply the rule."""
         (x,), (z,) = self.inputs, self.outputs
-        rule = run.rule(self.layer()) if run.composite.rules else run.composite.default
+        rule = run.rule(self.layer)
         book: Book = lambda key, amount: run.book(key, z, amount)  # noqa: E731
         if isinstance(rule, Plain) and rule.bias == "absorb" and rule.epsilon > 0 and z.r is None:
             assert z.c is not None
