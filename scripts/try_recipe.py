@@ -18,6 +18,7 @@ import torch
 from train_imdb import WORK
 from train_imdb_data import Reviews, prepare
 
+from textlrp.models.checkpoint import save
 from textlrp.training import train
 
 
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("--options", type=json.loads, default={}, help="of the model, as JSON, instead of the recipe's")
     parser.add_argument("--recipe", type=json.loads, default={}, help="of the training, as JSON, instead of the recipe's")
     parser.add_argument("--work", type=Path, default=WORK)
+    parser.add_argument("--save", type=Path, help="a folder for the checkpoint of the last way")
     given = parser.parse_args()
     torch.set_num_threads(1)
     reviews, random = prepare(given.work), np.random.default_rng(0)
@@ -52,6 +54,8 @@ def main() -> None:
         print(
             f"{given.arch}, {way}: {found['accuracy']:.4f} [{found['loss']:.4f}], {time.monotonic() - start:.0f} s", flush=True
         )
+    if given.save:
+        save(given.save, trained.module, trained.config, trained.vocabulary, metrics=trained.metrics, card=trained.card())
 
 
 if __name__ == "__main__":

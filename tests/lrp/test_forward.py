@@ -1,4 +1,4 @@
-"""The gates that the forward kernel leaves are those of the equations; where they are not, they are worked out again."""
+"""Gates and cells that the forward kernel leaves are those of the equations; where not, they are worked out again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from textlrp.lrp import forward
 
 
 def literal(x: Tensor, h: Tensor, c: Tensor, weights: list[Tensor], *, reverse: bool) -> tuple[Tensor, list[Tensor]]:
-    """h in the order of x, and i, f and g in reading order, step by step."""
+    """h in the order of x, and i, f, g and c in reading order, step by step."""
     w, u, *biases = weights
     found, gates = [], []
     for now in reversed(x) if reverse else x:
@@ -20,7 +20,7 @@ def literal(x: Tensor, h: Tensor, c: Tensor, weights: list[Tensor], *, reverse: 
         c = f * c + i * g
         h = o * c.tanh()
         found.append(h)
-        gates.append((i, f, g))
+        gates.append((i, f, g, c))
     return torch.stack(found[::-1] if reverse else found), [torch.stack(each) for each in zip(*gates, strict=True)]
 
 
@@ -41,9 +41,8 @@ def test_the_gates_are_those_of_the_equations(
     assert gates is not None
     torch.testing.assert_close(out, expected, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(h_n, expected[0 if reverse else -1], atol=1e-5, rtol=1e-4)
-    for found, part in zip(gates, parts, strict=True):
+    for found, part in zip((*gates[:3], torch.cat([gates.c, c_n[None]])), parts, strict=True):
         torch.testing.assert_close(found, part, atol=1e-5, rtol=1e-4)
-    assert c_n.shape == c.shape
 
 
 class Text(nn.Module):
@@ -63,8 +62,9 @@ class Text(nn.Module):
         return self.output(self.lstm(x)[0].sum(1))
 
 
+@pytest.mark.parametrize("where", ["gates", "cells"])
 @pytest.mark.parametrize("packed", [False, True])
-def test_gates_that_lie_elsewhere_are_worked_out_again(packed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_lies_elsewhere_is_worked_out_again(packed: bool, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module, ids, lengths = Text(packed=packed), torch.randint(20, (3, 7)), torch.tensor([7, 2, 5])
     expected = lrp.attribute(module, ids, lengths, target=1)
     kernel, seen = torch.mkldnn_rnn_layer, []
@@ -72,7 +72,12 @@ def test_gates_that_lie_elsewhere_are_worked_out_again(packed: bool, monkeypatch
     def elsewhere(*args: object) -> tuple[Tensor, ...]:
         *rest, workspace = kernel(*args)
         seen.append(workspace)
-        return (*rest, None if workspace is None else workspace.flip(0))
+        if workspace is None:
+            return (*rest, None)
+        numbers = workspace.view(-1).view(torch.float32).clone()
+        half = numbers[:2048] if where == "gates" else numbers[2048:]  # the gates are in the first page
+        half.copy_(half.flip(0))
+        return (*rest, numbers)
 
     monkeypatch.setattr(torch, "mkldnn_rnn_layer", elsewhere)
     monkeypatch.setattr(forward, "_RIGHT", set())

@@ -1,8 +1,7 @@
-"""The forward pass of an LSTM on the processor, with the gates it worked out: then nobody has to work them out again.
+"""The forward pass of an LSTM on the processor, with the gates and cells it worked out: nobody has to work them out again.
 
-The kernel that torch.lstm calls there (oneDNN's) writes the gates to a workspace if it is told that a backward pass will
-follow. How they lie in it is not documented: for every new shape two steps are worked out, and the gates are used only if they
-are right.
+The kernel that torch.lstm calls there (oneDNN's) writes them to a workspace if it is told that a backward pass will follow. How
+they lie in it is not documented: for every new shape two steps are worked out, and what was found is used only if it is right.
 """
 
 from __future__ import annotations
@@ -22,16 +21,25 @@ _BYTES = 25_000_000  # of a workspace: time is cut into stretches; more than 32 
 _SHORTEST = 16
 _PER_CELL = 64  # bytes of the workspace for each cell and step, about
 _WRONG = 1e-3  # gates lie between 0 and 1
-_RIGHT: set[tuple[int, int, int, bool]] = set()  # steps, texts, cells and direction for which the gates lay as expected
+_RIGHT: set[tuple[int, int, int, int, bool]] = set()  # steps, texts, E, H and direction for which all lay as expected
 _MOST = 10_000  # of them, before they are looked at anew
 
 
 class Gates(NamedTuple):
-    """i, f and g at each step, [T, B, H] in reading order: views of the workspace."""
+    """i, f and g at each step, [T, B, H], and c at each step but the last, [T−1, B, H]; in reading order, views of the
+    workspace."""
 
     i: torch.Tensor
     f: torch.Tensor
     g: torch.Tensor
+    c: torch.Tensor
+
+    def write(self, kept: torch.Tensor, c_n: torch.Tensor) -> None:
+        """Write f, i g and c to `kept`, [3, T, B, H]; `c_n`, [B, H], is the last c."""
+        kept[0] = self.f
+        torch.mul(self.i, self.g, out=kept[1])
+        kept[2, :-1] = self.c
+        kept[2, -1] = c_n
 
 
 def able(name: str, data: torch.Tensor, weights: Sequence[Sequence[torch.Tensor]], *, has_biases: bool) -> bool:
@@ -71,7 +79,7 @@ def run(
         out, h_n, c_n, workspace = torch.mkldnn_rnn_layer(
             x, w, u, b_ih, b_hh, h[None], c[None], reverse, [], _LSTM, size, 1, True, False, False, keep
         )
-    gates = _gates(workspace, x, out, h, parts, reverse) if keep else None
+    gates = _gates(workspace, x, out, (h, c, c_n[0]), parts, reverse) if keep else None
     return out, h_n[0], c_n[0], gates
 
 
@@ -82,7 +90,7 @@ def whole(
     weights: Sequence[Sequence[torch.Tensor]],
     kept: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, bool]:
-    """Run an LSTM on padded data, stretch by stretch: the output, h_n, c_n, and whether f and i were written to `kept`."""
+    """Run an LSTM on padded data, stretch by stretch: the output, h_n, c_n, and whether f, i g and c were written to `kept`."""
     steps, texts, size = len(rows.sizes), rows.sizes[0], states[0].shape[-1]
     x = (x.transpose(0, 1) if rows.batch_first else x).contiguous()
     out, sound, ends = x.new_empty(steps, texts, len(weights) * size), kept is not None, []
@@ -95,8 +103,7 @@ def whole(
             if gates is None:
                 sound = False
             elif kept is not None:
-                read = kept[:, d, start * texts : stop * texts].unflatten(1, (-1, texts))
-                read[0], read[1] = gates.f, gates.i
+                gates.write(kept[:, d, start * texts : stop * texts].unflatten(1, (-1, texts)), c)
         ends.append((h, c))
     h_n, c_n = (torch.stack(each) for each in zip(*ends, strict=True))
     return out.transpose(0, 1) if rows.batch_first else out, h_n, c_n, sound
@@ -106,23 +113,25 @@ def _gates(
     workspace: torch.Tensor | None,
     x: torch.Tensor,
     out: torch.Tensor,
-    h: torch.Tensor,
+    states: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
     weights: Sequence[torch.Tensor],
     reverse: bool,
 ) -> Gates | None:
+    """Return what lies in the workspace if it is right; `states` are h_0, c_0 and c_T, [B, H]."""
     if workspace is None:
         return None
-    (steps, texts), size = x.shape[:2], h.shape[-1]
-    numbers = workspace.view(-1).view(torch.float32)
-    row = -(-4 * size // 16) * 16
-    if row % 256 == 0:
-        row += 16
-    if len(numbers) < steps * texts * row:
+    (steps, texts), size = x.shape[:2], states[0].shape[-1]
+    numbers, row = workspace.view(-1).view(torch.float32), _padded(4 * size)
+    cells = _pages(steps * texts * row) + _pages(steps * texts * _padded(size))
+    cells += _pages(2 * (steps + 1) * texts * _padded(max(x.shape[-1], size))) + (steps + 2) * texts * size
+    if len(numbers) < cells + (steps - 1) * texts * size:
         return None
     found = numbers[: steps * texts * row].view(steps, texts, row)
-    gates = Gates(*(found[..., k * size : (k + 1) * size] for k in range(3)))
-    if (shape := (steps, texts, size, reverse)) not in _RIGHT:
-        if not all(_right(found[t], t, x, out, h, weights, reverse) for t in {0, steps - 1}):
+    c = numbers[cells : cells + (steps - 1) * texts * size].view(steps - 1, texts, size)
+    i, f, g = (found[..., k * size : (k + 1) * size] for k in range(3))
+    gates = Gates(i, f, g, c)
+    if (shape := (steps, texts, x.shape[-1], size, reverse)) not in _RIGHT:
+        if not all(_right(gates, t, x, out, states, weights, reverse) for t in {0, steps - 1}):
             return None
         if len(_RIGHT) >= _MOST:
             _RIGHT.clear()
@@ -130,24 +139,45 @@ def _gates(
     return gates
 
 
+def _padded(width: int) -> int:
+    """Return how many numbers a row of `width` takes."""
+    row = -(-width // 16) * 16
+    return row + 16 if row % 256 == 0 else row
+
+
+def _pages(count: int) -> int:
+    """Return `count` numbers of 4 bytes, rounded up to pages of 4 kB."""
+    return -(-count // 1024) * 1024
+
+
 def _right(
-    found: torch.Tensor,
+    gates: Gates,
     t: int,
     x: torch.Tensor,
     out: torch.Tensor,
-    h: torch.Tensor,
+    states: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
     weights: Sequence[torch.Tensor],
     reverse: bool,
 ) -> bool:
-    """Tell whether what was found for step t, [B, …], are i, f and g."""
-    size, at = h.shape[-1], len(x) - 1 - t if reverse else t
+    """Tell whether what was found for step t are i, f and g, and c of it and of the step before."""
+    (h, c, c_n), last, at = states, len(x) - 1, len(x) - 1 - t if reverse else t
     before = h if t == 0 else out[at + 1 if reverse else at - 1]
-    expected = torch.cat(worked_out(x[at], before, weights), 1)
-    return bool(((found[:, : 3 * size] - expected).abs() < _WRONG).all())
+    expected = worked_out(x[at], before, weights)
+    c = expected.f * (gates.c[t - 1] if t else c) + expected.i * expected.g
+    pairs = [*zip((each[t] for each in gates[:3]), expected, strict=True), (c_n if t == last else gates.c[t], c)]
+    return all(bool(((found - right).abs() < _WRONG).all()) for found, right in pairs)
 
 
-def worked_out(x: torch.Tensor, before: torch.Tensor, weights: Sequence[torch.Tensor]) -> Gates:
+class Worked(NamedTuple):
+    """i, f and g, [..., H]."""
+
+    i: torch.Tensor
+    f: torch.Tensor
+    g: torch.Tensor
+
+
+def worked_out(x: torch.Tensor, before: torch.Tensor, weights: Sequence[torch.Tensor]) -> Worked:
     """Return i, f and g [..., H] from x [..., E] and the h before it [..., H]."""
     bias = weights[2] + weights[3] if len(weights) == 4 else None
     i, f, g, _ = (functional.linear(x, weights[0], bias) + functional.linear(before, weights[1])).chunk(4, -1)
-    return Gates(i.sigmoid(), f.sigmoid(), g.tanh())
+    return Worked(i.sigmoid(), f.sigmoid(), g.tanh())

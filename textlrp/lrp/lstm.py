@@ -6,14 +6,15 @@ With R_h = h · q and R_c = c · q_c (Arras et al. 2017), backwards in time, s =
     p_t = k_t · i_t g_t / (z_t + ε s(z_t))                                 g = tanh(z), the map z = W x + U h_{t−1} + b
     q_{t−1} += Uᵀ p_t,    and Wᵀ p_t is the carry of x_t
 
-All gates follow from h, which the forward pass gave, by one product; only g's where it kept f and i (see forward.py). Three
+All gates follow from h, which the forward pass gave, by one product; only z where it kept f, i g and c (see forward.py). Three
 numbers of each cell and step are kept (f, c and v = i g / (z + ε s(z))); everything else lives in pieces of a few steps that
 stay in the processor's cache. As h_t / c_t · c_t / (c_t + ε s) = h_t / (c_t + ε s), even the output gate is not needed, unless
 ε is too small to keep this quotient exact.
 
-Inside, z is doubled and c halved where ε allows: then i g / 2 = i (σ(2z) − ½), and one sigmoid serves all gates (tanh costs ten
-times as much); k comes out doubled, p halved, and U, doubled like z, sets that right. All arrays are rows in reading order (see
-rows.py); both directions walk side by side: [D, N, H], D = 1 or 2.
+Where gates have to be worked out and ε allows, z is doubled inside and c halved: then i g / 2 = i (σ(2z) − ½), and one sigmoid
+serves all gates (tanh costs ten times as much); k comes out doubled, p halved, and U, doubled like z, sets that right.
+
+All arrays are rows in reading order (see rows.py); both directions walk side by side: [D, N, H], D = 1 or 2.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def lstm_all(
     summed: bool = False,
 ) -> list[Back]:
     """Return, for each direction, the carries of x, [N, E], and of the initial states, for the carry q of h, [D, N, H].
-    `kept` are f and i, [2, D, N, H], if the forward pass gave them; they are overwritten. With `summed`, x gets
+    `kept` are f, i g and c, [3, D, N, H], if the forward pass gave them; they are overwritten. With `summed`, x gets
     its relevance summed over E, [N], instead of a carry."""
     walk = _Walk(rows, sides, epsilon, kept)
     walk.forwards()
@@ -71,37 +72,42 @@ class _Walk:
         self.rows, self.sides, self.epsilon, like = rows, sides, epsilon, sides[0].h
         size = like.shape[1]
         self.sure = epsilon * epsilon >= 4 * torch.finfo(like.dtype).eps
-        self.scale = 2.0 if self.sure else 1.0
         self.given = self.sure and kept is not None
+        self.scale = 2.0 if self.sure and not self.given else 1.0
         self.bias, self.forget, self.others, self.w, self.u = [], [], [], [], []
         for cell in (side.cell for side in sides):
             bias = like.new_zeros(4 * size) if cell.b is None else cell.b
-            joint = torch.cat([cell.w, cell.u, bias[:, None]], 1)  # [4H, E+H+1], of x, h and 1
-            i, f, g, o = joint.split(size)
-            g = g * self.scale
-            if not self.given:
+            mine = slice(2 * size, 3 * size) if self.given else slice(None)
+            joint = torch.cat([cell.w[mine], cell.u[mine], bias[mine, None]], 1)  # [H or 4H, E+H+1], of x, h and 1
+            if self.given:
+                g = others = joint
+            else:
+                i, f, g, o = joint.split(size)
+                g = g * self.scale
                 self.forget.append(f.t().contiguous())
-            others = g if self.given else torch.cat([i, g] if self.sure else [i, g, o])
+                others = torch.cat([i, g] if self.sure else [i, g, o])
             self.others.append(others.t().contiguous())
             self.w.append(g[:, : -size - 1])
             self.u.append(g[:, -size - 1 : -1])
             self.bias.append(g[:, -1].contiguous())
         self.pieces = list(rows.pieces(size))
-        known = [] if kept is None or not self.given else list(kept.unbind(0))
+        known = () if kept is None or not self.given else kept.unbind(0)
         fresh = scratch(like, (3 if self.sure else 4) - len(known), len(sides), *like.shape).unbind(0)
-        self.f, self.v, self.c, *others = [*known, *fresh]  # v has the sign of z; at first it is i, if that is known
-        self.a = None if self.sure else others[0]  # h / (c + ε s(c))
+        self.f, self.v, self.c, *rest = [*known, *fresh]  # v has the sign of z; at first it is i g, if that is known
+        self.a = None if self.sure else rest[0]  # h / (c + ε s(c))
 
     def forwards(self) -> None:
-        """Work out the gates from x and h, and walk c forwards."""
+        """Work out the gates from x and h, and walk c forwards, as far as they are not known."""
         size, last = self.sides[0].h.shape[1], torch.stack([side.c0 for side in self.sides]) / self.scale
         for piece in self.pieces:
             f, v, c = (each[:, piece.rows] for each in (self.f, self.v, self.c))
-            gates = self._gates(piece, f)  # [D, n, 2H]; [D, n, H] if f and i are known
-            i, z = (v, gates) if self.given else (gates[..., :size], gates[..., size : 2 * size])
+            gates = self._gates(piece, f)  # [D, n, 2H]; z alone, [D, n, H], if the others are known
+            if self.given:
+                v.div_(gates.abs_().add_(self.epsilon))
+                continue
+            i, z = gates[..., :size], gates[..., size : 2 * size]
             stable = z.abs().add_(self.scale * self.epsilon)
-            if not self.given:
-                f.sigmoid_()
+            f.sigmoid_()
             if self.sure:
                 gates.sigmoid_()
                 torch.sub(z, 0.5, out=c).mul_(i)
@@ -135,10 +141,14 @@ class _Walk:
         count = self.rows.sizes[piece.first - 1] if piece.first else 0  # how many texts the step before has
         if count == sizes[-1]:
             return side.h[start - count : stop - count]
-        found, last = torch.empty_like(side.h[start:stop]), side.h[start - count :] if piece.first else side.h0
-        for n, now, h in zip(sizes, found.split(sizes), side.h[start:stop].split(sizes), strict=True):
-            now.copy_(last[:n])
-            last = h
+        h, last = side.h[start:stop], side.h[start - count : start] if piece.first else side.h0
+        found = torch.empty_like(h)
+        for begin, size, steps in piece.runs():
+            end = begin + size * steps
+            found[begin : begin + size] = last[:size]
+            if steps > 1:
+                found[begin + size : end] = h[begin : end - size]
+            last = h[end - size : end]
         return found
 
     def backwards(self, q: torch.Tensor, *, steps: bool, summed: bool) -> list[Back]:

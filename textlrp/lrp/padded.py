@@ -2,7 +2,7 @@
 
 The texts of a packed sequence are sorted, the longest first. Time is cut into segments; each runs on the texts that have a word
 at its first step, from the states that the segment before left. What stands on padding is never used. The state c of a text
-that ends inside a segment follows from h, which is known, by the gates.
+that ends inside a segment is one that the kernel left, or follows from h, which is known, by the gates.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def run(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, bool]:
     """Run an LSTM on packed data [N, E] from the states h_0 and c_0 [D, B, H], with the weights of each direction.
 
-    Returns what torch.lstm returns: the output [N, D·H], h_n, c_n [D, B, H]; and whether f and i were written to `kept`,
-    [2, D, N, H], in reading order.
+    Returns what torch.lstm returns: the output [N, D·H], h_n, c_n [D, B, H]; and whether f, i g and c were written to
+    `kept`, [3, D, N, H], in reading order.
     """
     rows, size = Rows(sizes.tolist(), None), states[1].shape[2]
     out = data.new_empty(len(data), len(weights) * size)
@@ -78,7 +78,7 @@ def _one_way(
     weights: Sequence[torch.Tensor],
     kept: torch.Tensor | None,
 ) -> tuple[torch.Tensor, bool]:
-    """Write h, [N, H], to `out`, and f and i to `kept`; return c_n, [B, H], and whether the gates were sound."""
+    """Write h, [N, H], to `out`, and f, i g and c to `kept`; return c_n, [B, H], and whether the gates were sound."""
     (h, c), c_n, sound = states, torch.empty_like(states[1]), kept is not None
     for start, stop in segments(rows.sizes):
         texts, rest, count = rows.sizes[start], rows.sizes[stop - 1], stop - start
@@ -95,11 +95,15 @@ def _one_way(
         if gates is None:
             sound = False
         elif kept is not None:
-            kept[0, mine], kept[1, mine] = unpadded(gates.f), unpadded(gates.i)
+            whole = (gates.f, gates.i * gates.g, torch.cat([gates.c, c_next[None]]))
+            for into, each in zip(kept[:, mine], whole, strict=True):
+                into.copy_(unpadded(each))
         c_n[:rest] = c_next[:rest]
         if rest < texts:
             ended = slice(rest, texts)
-            walked = _cells(part[:, ended], found[:, ended], h[ended], c[ended], weights, gates, ended)
+            walked = (
+                _cells(part[:, ended], found[:, ended], h[ended], c[ended], weights) if gates is None else gates.c[:, ended]
+            )
             c_n[ended] = walked[lengths[ended] - 1, torch.arange(texts - rest)]
         h, c = h_next, c_next
     return c_n, sound
@@ -111,14 +115,9 @@ def _cells(
     h0: torch.Tensor,
     c0: torch.Tensor,
     weights: Sequence[torch.Tensor],
-    gates: forward.Gates | None,
-    ended: slice,
 ) -> torch.Tensor:
     """Return c [T, B, H] of the texts that ended: c_t = f_t c_{t−1} + i_t g_t."""
-    if gates is None:
-        i, f, g = forward.worked_out(x, shift(h0, h), weights)
-    else:
-        i, f, g = (each[:, ended] for each in gates)
+    i, f, g = forward.worked_out(x, shift(h0, h), weights)
     new, last = i * g, c0
     for now, keep in zip(new.unbind(0), f.unbind(0), strict=True):
         last = now.addcmul_(keep, last)

@@ -66,7 +66,7 @@ class Level(Ruled):
         for var in self.inputs:
             var.needed = True
         self.cells = [_cell(each, has_biases=has_biases) for each in weights]
-        self.sizes, self.batch_first, self.kept = sizes, batch_first, kept  # f and i, [2, D, N, H], or None
+        self.sizes, self.batch_first, self.kept = sizes, batch_first, kept  # f, i g and c, [3, D, N, H], or None
 
     def _value(self, place: int) -> torch.Tensor:
         var = self.known[place]
@@ -249,7 +249,7 @@ def recurrent(tape: Tape, names: Names, func: Callable[..., Any], name: str, arg
         kept = None
         if forward.able(name, x, mine, has_biases=has_biases) and (packed or tape.gates):
             x_rows = Rows.of(x, sizes, batch_first=batch_first)
-            kept = x.new_empty(2, directions, sum(x_rows.sizes), states[0].shape[-1]) if tape.gates else None
+            kept = x.new_empty(3, directions, sum(x_rows.sizes), states[0].shape[-1]) if tape.gates else None
             if packed:
                 out, *end, sound = padded.run(x, sizes, parts, mine, kept)
             else:
