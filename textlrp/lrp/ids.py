@@ -12,7 +12,7 @@ import torch
 from textlrp.lrp.embedding import lookup
 from textlrp.lrp.structural import flatten, swap
 from textlrp.lrp.tables import COPIES, LOGIC
-from textlrp.lrp.tape import Samples, Var
+from textlrp.lrp.tape import Samples, Tape, Var
 
 if TYPE_CHECKING:
     from textlrp.lrp.mode import Watch
@@ -37,47 +37,90 @@ def follow_ids(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwa
         return watch.custom(lambda *_, **__: result, name, args, kwargs, tracked)
     if not any(leaf.dtype not in (torch.bool,) for leaf in leaves) or name in LOGIC:
         return result
-    moved = _positions(func, name, args, kwargs, tracked, tape, leaves)
-    for leaf, positions in zip(leaves, moved, strict=True):
-        known = tape.find(leaf)
-        if known is None:
-            var = Var(leaf, None, samples=partial(_texts, tracked[0], positions, leaf, watch.steps))
-            var.ids, var.positions = True, positions
+    moved = Moved(func, name, args, kwargs, tracked, watch.tape, len(leaves))
+    for place, leaf in enumerate(leaves):
+        if tape.find(leaf) is None:
+            mine = partial(moved, place, leaf.shape)
+            var = Var(leaf, None, samples=partial(_texts, tracked[0], leaf.shape, mine, name, args, watch.steps))
+            var.ids, var.positions = True, mine
             tape.put(var)
     return result
 
 
-def _positions(
-    func: Callable[..., Any], name: str, args: Any, kwargs: Any, tracked: list[Var], tape: Any, leaves: list[torch.Tensor]
-) -> list[torch.Tensor | None]:
-    sources = list(dict.fromkeys(tracked))
-    if any(var.positions is None for var in sources):
-        return [None] * len(leaves)
-    if name in COPIES and name not in ("where", "masked_fill", "to", "type", "type_as"):
+class Moved:
+    """Where the results of a function of ids came from, worked out when it is asked for: n-grams share relevance without it."""
+
+    __slots__ = ("args", "copies", "count", "found", "func", "kwargs", "name", "sources")
+
+    def __init__(
+        self, func: Callable[..., Any], name: str, args: Any, kwargs: Any, sources: list[Var], tape: Tape, count: int
+    ) -> None:
+        self.func, self.name, self.sources, self.count = func, name, sources, count
+        self.found: list[torch.Tensor | None] | None = None
+        self.copies = name in COPIES and name not in ("where", "masked_fill", "to", "type", "type_as")
+        if self.copies:
+            if name == "pad":
+                args, kwargs = args[:2], {"value": -1, **{key: each for key, each in kwargs.items() if key == "pad"}}
+
+            indexed = False
+
+            def known(leaf: Any) -> Any:
+                nonlocal indexed
+                var = tape.find(leaf)
+                indexed = indexed or (var is None and isinstance(leaf, torch.Tensor))
+                return leaf if var is None else var
+
+            self.args, self.kwargs = swap(args, known), swap(kwargs, known)
+            if indexed:  # such as an index, which may be written to later
+                self.found = self._copied()
+
+    def __call__(self, place: int, shape: torch.Size) -> torch.Tensor | None:
+        """Return where the elements of one result came from, or None."""
+        if self.found is None:
+            self.found = self._copied() if self.copies else self._unmoved()
+        found = self.found[place]
+        return None if found is None or found.shape != shape else found
+
+    def _unmoved(self) -> list[torch.Tensor | None]:
+        """Arithmetic: as the operands, if they agree."""
+        first, *others = (var.positions for var in dict.fromkeys(self.sources))
+        same = first is not None and all(each is not None and (each is first or torch.equal(each, first)) for each in others)
+        return [first if same else None] * self.count
+
+    def _copied(self) -> list[torch.Tensor | None]:
+        """Copies: the positions are copied likewise."""
+        if any(var.positions is None for var in self.sources):
+            return [None] * self.count
 
         def change(leaf: Any) -> Any:
-            var = tape.find(leaf)
-            if var is not None:
-                return var.positions
-            if name in ("cat", "stack", "hstack", "vstack") and isinstance(leaf, torch.Tensor):
+            if isinstance(leaf, Var):
+                return leaf.positions
+            if self.name in ("cat", "stack", "hstack", "vstack") and isinstance(leaf, torch.Tensor):
                 return torch.full_like(leaf, -1)
             return leaf
 
-        options = dict(kwargs)
-        if name == "pad":
-            args, options = args[:2], {"value": -1, **{key: each for key, each in options.items() if key == "pad"}}
-        return [leaf for leaf in flatten(func(*swap(args, change), **swap(options, change))) if isinstance(leaf, torch.Tensor)]
-    first = sources[0].positions
-    same = all(var.positions is first or torch.equal(var.positions, first) for var in sources[1:])  # type: ignore[arg-type]
-    return [first if same and first is not None and leaf.shape == first.shape else None for leaf in leaves]
+        result = self.func(*swap(self.args, change), **swap(self.kwargs, change))
+        return [leaf for leaf in flatten(result) if isinstance(leaf, torch.Tensor)]
 
 
-def _texts(source: Var, positions: torch.Tensor | None, leaf: torch.Tensor, steps: int) -> Samples:
-    if positions is not None and positions is source.positions:
-        return source.samples()
+def _texts(
+    source: Var, shape: torch.Size, moved: Callable[[], torch.Tensor | None], name: str, args: Any, steps: int
+) -> Samples:
+    """Return the texts of a result: by those of the source where that is enough, else by the positions."""
+    own = source.samples()
+    if name not in COPIES and shape == source.shape:
+        return own
+    if name == "__getitem__" and own.dim == 0 and shape[:1] == source.shape[:1] and _keeps_texts(args[1]):
+        return own
+    positions = moved()
     if positions is not None:
         return Samples.compress(torch.where(positions < 0, torch.nan, (positions // max(steps, 1)).double()))
-    own = source.samples()
-    if own.dim is not None and leaf.dim() > own.dim and leaf.shape[own.dim] == source.shape[own.dim]:
+    if own.dim is not None and len(shape) > own.dim and shape[own.dim] == source.shape[own.dim]:
         return own
     return Samples(0)
+
+
+def _keeps_texts(index: Any) -> bool:
+    """Tell whether an index, such as [:, 1:], leaves the first axis as it is."""
+    every = index[0] == slice(None) if isinstance(index, tuple) and index and isinstance(index[0], slice) else False
+    return every and all(isinstance(each, (slice, int)) for each in index)

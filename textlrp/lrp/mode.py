@@ -135,11 +135,11 @@ class Watch(TorchFunctionMode):
 
     def _write(self, func: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
         if not args[0].is_floating_point():
-            result = func(*args, **kwargs)
             known = self.tape.find(args[0])
             if known is not None:
+                self.tape.settle()
                 known.positions = None
-            return result
+            return func(*args, **kwargs)
         return write(self.tape, lambda twin, given, options: self(twin, given, options), func, name, args, kwargs)
 
 

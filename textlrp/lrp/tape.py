@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Node", "Samples", "Tape", "Var"]
 
 _NOTHING = torch.empty(0)
+Positions: TypeAlias = "torch.Tensor | Callable[[], torch.Tensor | None] | None"
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Samples:
 class Var:
     """A tensor of the forward pass that relevance may come back to."""
 
-    __slots__ = ("_samples", "c", "gate", "ids", "needed", "node", "positions", "r", "shape", "summed", "total", "value")
+    __slots__ = ("_positions", "_samples", "c", "gate", "ids", "needed", "node", "r", "shape", "summed", "total", "value")
 
     def __init__(
         self,
@@ -88,13 +89,24 @@ class Var:
         self.summed = False  # only the sum of the relevance over the last axis is asked for, and may be given as `total`
         self.total: torch.Tensor | None = None
         self.ids = False  # made of ids
-        self.positions: torch.Tensor | None = None  # of ids only: where in [B·T] each element came from, −1 for nowhere
+        self._positions: Positions = None
         self._samples = samples
 
     @property
     def reached(self) -> bool:
         """Whether any relevance has come back to this tensor."""
         return self.c is not None or self.r is not None or self.total is not None
+
+    @property
+    def positions(self) -> torch.Tensor | None:
+        """Of ids only: where in [B·T] each element came from, −1 for nowhere; None where that cannot be told."""
+        if callable(self._positions):
+            self._positions = self._positions()
+        return self._positions
+
+    @positions.setter
+    def positions(self, positions: Positions) -> None:
+        self._positions = positions
 
     def samples(self) -> Samples:
         """Return which text each element belongs to."""
@@ -183,6 +195,12 @@ class Tape:
         """Add `node`, which made `values`."""
         node.outputs = tuple(self.put(Var(value, node, gate=gate)) for value in values)
         self.nodes.append(node)
+
+    def settle(self) -> None:
+        """Work out all positions of ids that were put off, before one of them is lost."""
+        for var in self._order:
+            if var.ids:
+                var.positions  # noqa: B018
 
     def summed(self, value: torch.Tensor, like: Var | None = None) -> None:
         """Say that of this tensor only the relevance summed over the last axis matters, if that is so of `like`."""

@@ -77,7 +77,10 @@ class NGramEmbedding(nn.Module):
         >>> NGramEmbedding(2, 1000, 4).indices(torch.tensor([[5, 6, 5, 6]]))[0, [0, 2]].diff().item()
         0
         """
-        hashed = self.hashes(ids)
+        return self.rows(self.hashes(ids))
+
+    def rows(self, hashed: Tensor) -> Tensor:  # [B,N] -> [B,N]
+        """Return the row of each hash."""
         if not self.selected:
             return hashed % self.buckets
         hashed = hashed.to(torch.int32)
@@ -89,9 +92,13 @@ class NGramEmbedding(nn.Module):
         count = max(ids.shape[1] - self.n + 1, 0)
         return torch.arange(count, device=ids.device) < (lengths - self.n + 1)[:, None]
 
-    def forward(self, ids: Tensor) -> Tensor:  # [B,T] -> [B,max(T-n+1, 0),D]
-        """Return the vector of the n-gram that begins at each token, as long as it ends inside the row."""
-        return functional.embedding(self.indices(ids), self.weight, padding_idx=0 if self.selected else None)
+    def forward(self, ids: Tensor, hashed: Tensor | None = None) -> Tensor:  # [B,T] -> [B,max(T-n+1, 0),D]
+        """Return the vector of the n-gram that begins at each token, as long as it ends inside the row.
+
+        `hashed` are the hashes of the n-grams, if they are known.
+        """
+        rows = self.rows(self.hashes(ids) if hashed is None else hashed)
+        return functional.embedding(rows, self.weight, padding_idx=0 if self.selected else None)
 
     def share_relevance(self, relevance: Tensor, ids: Tensor) -> Tensor:  # [B,max(T-n+1, 0)], [B,T] -> [B,T]
         """Share each n-gram's relevance equally among its words; the sum of each row stays as it is.
@@ -127,10 +134,14 @@ class NGrams(nn.ModuleDict):
             found.append(table)
         return found
 
-    def pooled(self, table: NGramEmbedding, vectors: Tensor, ids: Tensor, lengths: Tensor) -> Tensor:  # [B,N,D] -> [B,F]
-        """Pool the vectors of the n-grams of one table."""
-        return pool_once(self.pooling, vectors, table.mask(ids, lengths), table.hashes(ids) if self.once else None)
+    def pooled(
+        self, table: NGramEmbedding, vectors: Tensor, ids: Tensor, lengths: Tensor, hashed: Tensor | None = None
+    ) -> Tensor:  # [B,N,D] -> [B,F]
+        """Pool the vectors of the n-grams of one table; `hashed` are their hashes, if they are known."""
+        keys = (table.hashes(ids) if hashed is None else hashed) if self.once else None
+        return pool_once(self.pooling, vectors, table.mask(ids, lengths), keys)
 
     def forward(self, ids: Tensor, lengths: Tensor, dropout: nn.Module) -> list[Tensor]:  # [B,T], [B] -> [B,F] each
         """Return each table's pooled vectors, `dropout` applied before pooling."""
-        return [self.pooled(table, dropout(table(ids)), ids, lengths) for table in self.tables()]
+        hashes = ((table, table.hashes(ids)) for table in self.tables())
+        return [self.pooled(table, dropout(table(ids, hashed)), ids, lengths, hashed) for table, hashed in hashes]
