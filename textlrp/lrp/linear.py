@@ -22,7 +22,7 @@ Book = Callable[[str, torch.Tensor], None]  # an entry of the ledger, and an amo
 Part = tuple[LinearMap, torch.Tensor]  # a map, and its input
 Messages = torch.Tensor  # [F, …]: one or two, each in the shape of z
 Carried = tuple[torch.Tensor | None, torch.Tensor | None]  # c and r
-_RARE = 0.03  # of a sum of magnitudes: a smaller part of one sign is next to nothing
+_RARE = 0.01  # of a sum of magnitudes: a smaller part of one sign is next to nothing
 
 
 class Share:
@@ -106,7 +106,8 @@ class SignedShare(Share):
     """R_i = Σ_j (a⁺_ij P_j + a⁻_ij N_j) R_j, with two products instead of four: a⁺ and a⁻ are (a + |a|) / 2 and (a − |a|) / 2,
     and |a| = |x| |w|. The messages are R (P + N) / 2, which goes back by w, and R (P − N) / 2, which goes back by |w|.
 
-    Where next to nothing of an output has one of the signs, these differences are rounding: then it is four products.
+    Where next to nothing of an output has one of the signs, these differences are rounding: where the rule divides by them, it
+    is four products.
     """
 
     def __init__(self, rule: Signed, parts: Sequence[Part], bias: torch.Tensor | None, z: torch.Tensor) -> None:
@@ -115,7 +116,7 @@ class SignedShare(Share):
         self.signs = {id(linear): sign(x) for linear, x in parts}
         total: torch.Tensor = sum(linear.apply(x.abs(), self.weights[id(linear)][1]) for linear, x in parts)  # type: ignore[assignment]
         alone = z if bias is None else z - bias
-        self.exact = bool(alone.numel()) and bool(alone.abs().sub_(total, alpha=1 - 2 * _RARE).amax() > 0)
+        self.exact = rule.apart and bool(alone.numel()) and bool(alone.abs().sub_(total, alpha=1 - 2 * _RARE).amax() > 0)
         p, n = self._apart(parts) if self.exact else ((total + alone).mul_(0.5), (alone - total).mul_(0.5))
         self.given = rule.factors(p, n, self.bias, z)
         up, down = self.given[:2]

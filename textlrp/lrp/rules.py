@@ -62,6 +62,7 @@ class Gamma(Signed):
     name: ClassVar[str] = "gamma"
     equation: ClassVar[str] = "R_i = Σ_j (a_ij + γ a⁺_ij) / Σ_i (a_ij + γ a⁺_ij) R_j   (a⁻ where z_j < 0)"
     shown: ClassVar[tuple[str, ...]] = ("gamma",)
+    apart: ClassVar[bool] = False  # d holds the sum that agrees with z, which is the larger one
     gamma: float = field(default=0.25)
     epsilon: float = field(default=1e-6, kw_only=True)
 
