@@ -106,7 +106,8 @@ def test_relevance_is_the_same_in_one_stretch_and_in_many(monkeypatch: pytest.Mo
     ("rule", "gates", "used"),
     [
         (lrp.Epsilon(), "all", True),
-        (lrp.Gamma(), "all", False),
+        (lrp.Gamma(), "all", True),
+        (lrp.ZPlus(), "all", False),
         (lrp.Epsilon(bias="share"), "all", False),
         (lrp.Zero(), "half", False),
     ],
@@ -121,3 +122,15 @@ def test_gates_are_kept_only_where_a_rule_can_use_them(
     lrp.attribute(Text(packed=True), ids, lengths, target=1, composite=lrp.Composite(default=rule), gates=gates)
     assert asked
     assert set(asked) == {used}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("rule", [lrp.Epsilon(1e-3), lrp.Epsilon(1e-6), lrp.Gamma(0.25), lrp.Gamma(3.0, epsilon=1e-3)], ids=str)
+def test_relevance_from_the_kernels_gates_is_that_of_double_precision(rule: lrp.Rule, packed: bool) -> None:
+    module, composite = Text(packed=packed), lrp.Composite(default=rule)
+    ids, lengths = torch.randint(20, (3, 40)), torch.tensor([40, 9, 31])
+    found = lrp.attribute(module, ids, lengths, target=1, composite=composite)
+    expected = lrp.attribute(module.double(), ids, lengths, target=1, composite=composite)
+    torch.testing.assert_close(found.tokens.double(), expected.tokens, atol=2e-5, rtol=2e-4)
+    for entry, amount in expected.ledger.items():
+        torch.testing.assert_close(found.ledger[entry].double(), amount, atol=2e-5, rtol=2e-4)

@@ -11,7 +11,7 @@ from torch import nn
 
 from textlrp.errors import InputError
 from textlrp.lrp.rule import Plain, Rule
-from textlrp.lrp.rules import Epsilon
+from textlrp.lrp.rules import Epsilon, Gamma
 
 __all__ = ["Composite", "Layer", "Selector"]
 
@@ -73,7 +73,7 @@ class Composite:
     def carries(self) -> bool:
         """Whether any of the rules sends relevance back as a plain carry, with biases absorbed."""
         every = [self.default, *(rule for _, rule in self.rules)]
-        return any(isinstance(rule, Plain) and rule.bias == "absorb" for rule in every)
+        return any(isinstance(rule, (Plain, Gamma)) and rule.bias == "absorb" for rule in every)
 
     def rule_for(self, layer: Layer) -> Rule:
         """Return the rule of the first entry that matches `layer`, else the default."""

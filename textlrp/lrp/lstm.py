@@ -1,10 +1,13 @@
-"""The LSTM under the *all* gate rule and LRP-0 or LRP-ε, fast: what the forward pass kept, a recursion with g's weights alone.
+"""The LSTM under the *all* gate rule and LRP-0, LRP-ε or LRP-γ, fast: what the forward pass kept, a recursion with g's weights.
 
 With R_h = h · q and R_c = c · q_c (Arras et al. 2017), backwards in time, s = sign, k the carry of c's two summands:
 
     k_t = (f_{t+1} k_{t+1} + q_t · h_t / c_t) · c_t / (c_t + ε s(c_t))     the sum c_t = f_t c_{t−1} + i_t g_t
     p_t = k_t · i_t g_t / (z_t + ε s(z_t))                                 g = tanh(z), the map z = W x + U h_{t−1} + b
     q_{t−1} += Uᵀ p_t,    and Wᵀ p_t is the carry of x_t
+
+LRP-γ weighs contributions that agree with z by 1 + γ, which is to add to each of them, a, the part r s(z) |a|, r = γ/(2 + γ),
+and to divide by z + s(z) (r T + ε/(1 + γ/2)), T = Σ |a| + |b|: q_{t−1} gets s(h_{t−1}) r |U|ᵀ (s(z_t) p_t) more; x_t likewise.
 
 All gates follow from h, which the forward pass gave, by one product; only z where it kept f, i g and c (see forward.py). Three
 numbers of each cell and step are kept (f, c and v = i g / (z + ε s(z))); everything else lives in pieces of a few steps that
@@ -20,7 +23,8 @@ All arrays are rows in reading order (see rows.py); both directions walk side by
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from itertools import repeat
+from typing import Any, NamedTuple
 
 import torch
 
@@ -54,13 +58,14 @@ def lstm_all(
     epsilon: float,
     kept: torch.Tensor | None = None,
     *,
+    gamma: float = 0.0,
     steps: bool,
     summed: bool = False,
 ) -> list[Back]:
     """Return, for each direction, the carries of x, [N, E], and of the initial states, for the carry q of h, [D, N, H].
     `kept` are f, i g and c, [3, D, N, H], if the forward pass gave them; they are overwritten. With `summed`, x gets
     its relevance summed over E, [N], instead of a carry."""
-    walk = _Walk(rows, sides, epsilon, kept)
+    walk = _Walk(rows, sides, epsilon, gamma, kept)
     walk.forwards()
     return walk.backwards(q, steps=steps, summed=summed)
 
@@ -68,13 +73,14 @@ def lstm_all(
 class _Walk:
     """One level of an LSTM: forwards for the gates, backwards for the relevance."""
 
-    def __init__(self, rows: Rows, sides: Sequence[Direction], epsilon: float, kept: torch.Tensor | None) -> None:
+    def __init__(self, rows: Rows, sides: Sequence[Direction], epsilon: float, gamma: float, kept: torch.Tensor | None) -> None:
         self.rows, self.sides, self.epsilon, like = rows, sides, epsilon, sides[0].h
-        size = like.shape[1]
-        self.sure = epsilon * epsilon >= 4 * torch.finfo(like.dtype).eps
-        self.given = self.sure and kept is not None
+        self.share, self.epsilon_z = gamma / (2 + gamma), epsilon / (1 + gamma / 2)
+        size, smallest = like.shape[1], 4 * torch.finfo(like.dtype).eps
+        self.given = kept is not None and epsilon >= smallest
+        self.sure = self.given or epsilon * epsilon >= smallest
         self.scale = 2.0 if self.sure and not self.given else 1.0
-        self.bias, self.forget, self.others, self.w, self.u = [], [], [], [], []
+        self.bias, self.forget, self.others, self.w, self.u, self.more = [], [], [], [], [], []
         for cell in (side.cell for side in sides):
             bias = like.new_zeros(4 * size) if cell.b is None else cell.b
             mine = slice(2 * size, 3 * size) if self.given else slice(None)
@@ -90,6 +96,7 @@ class _Walk:
             self.w.append(g[:, : -size - 1])
             self.u.append(g[:, -size - 1 : -1])
             self.bias.append(g[:, -1].contiguous())
+            self.more.append((g.abs() * self.share).t().contiguous())  # [E+H+1, H]
         self.pieces = list(rows.pieces(size))
         known = () if kept is None or not self.given else kept.unbind(0)
         fresh = scratch(like, (3 if self.sure else 4) - len(known), len(sides), *like.shape).unbind(0)
@@ -102,18 +109,21 @@ class _Walk:
         for piece in self.pieces:
             f, v, c = (each[:, piece.rows] for each in (self.f, self.v, self.c))
             gates = self._gates(piece, f)  # [D, n, 2H]; z alone, [D, n, H], if the others are known
+            z = gates if self.given else gates[..., size : 2 * size]
+            stable = z.abs().add_(self.scale * self.epsilon_z)
+            if self.share:
+                self._add_magnitudes(piece, stable)
             if self.given:
-                v.div_(gates.abs_().add_(self.epsilon))
+                v.div_(stable)
                 continue
-            i, z = gates[..., :size], gates[..., size : 2 * size]
-            stable = z.abs().add_(self.scale * self.epsilon)
+            i = gates[..., :size]
             f.sigmoid_()
             if self.sure:
                 gates.sigmoid_()
                 torch.sub(z, 0.5, out=c).mul_(i)
                 torch.div(c, stable, out=v)
             else:
-                pre, nothing = z.clone(), z == 0
+                pre, nothing = z.clone(), stable == 0
                 gates.sigmoid_()
                 torch.tanh(pre, out=c).mul_(i)
                 v.copy_(torch.where(nothing, i, c / stable.masked_fill_(nothing, 1.0)))
@@ -134,6 +144,13 @@ class _Walk:
             for out, weights in ((gates[d], self.others[d]), *(() if self.given else ((f[d], self.forget[d]),))):
                 torch.addmm(weights[-1], x, weights[:width], out=out).addmm_(before, weights[width:-1])
         return gates
+
+    def _add_magnitudes(self, piece: Piece, stable: torch.Tensor) -> None:
+        """Add r (Σ |a| + |b|) to `stable`, [D, n, H]."""
+        width = self.sides[0].x.shape[1]
+        for out, side, weights in zip(stable, self.sides, self.more, strict=True):
+            x, before = side.x[piece.rows].abs(), self._before(piece, side).abs()
+            out.add_(weights[-1]).addmm_(x, weights[:width]).addmm_(before, weights[width:-1])
 
     def _before(self, piece: Piece, side: Direction) -> torch.Tensor:
         """Return h of the step before each, [n, H]: a view where the texts are as many."""
@@ -158,17 +175,26 @@ class _Walk:
         taken, lost = q.new_empty(2, len(sides), count)
         over_time = q.new_empty(2, len(sides), count) if steps else None
         ends = self._ends()
-        p, k, left = ends[:, :0], ends[:, :0], len(self.rows.sizes)  # of step t+1
+        more = torch.stack([each[width:-1].t() for each in self.more]) if self.share else None
+        p, k, left, signed_p = ends[:, :0], ends[:, :0], len(self.rows.sizes), ends[:, :0]  # of step t+1
         for piece in reversed(self.pieces):
             mine = piece.rows
             c, v, back = self.c[:, mine], self.v[:, mine], piece.blocks(q[:, mine])
             carry, whole = self._shares(mine, c)
             self._forget(piece, whole)
             write = v.abs()
-            parts = (each.split(piece.sizes, 1)[::-1] for each in (carry, whole, write))
-            for n, now_q, now, now_whole, now_write in zip(piece.sizes[::-1], back[::-1], *parts, strict=True):
+            parts: list[Any] = [each.split(piece.sizes, 1)[::-1] for each in (carry, whole, write)]
+            if more is None:
+                parts += [repeat(None), repeat(None)]
+            else:
+                parts += [each.split(piece.sizes, 1)[::-1] for each in (self._signs(mine), v)]
+            each = zip(piece.sizes[::-1], back[::-1], *parts, strict=False)
+            for n, now_q, now, now_whole, now_write, sign_h, now_signed in each:
                 have = p.shape[1]
-                (now_q if have == n else now_q[:, :have]).baddbmm_(p, u)
+                to_h = now_q if have == n else now_q[:, :have]
+                to_h.baddbmm_(p, u)
+                if more is not None:
+                    to_h.addcmul_(torch.bmm(signed_p, more), sign_h[:, :have])
                 if have < n:  # the last step of these texts
                     k = torch.cat([k, ends[:, have:n]], 1)
                 k = now.mul_(now_q).addcmul_(k, now_whole)
@@ -176,12 +202,20 @@ class _Walk:
                 if left % _EVERY == 0:
                     k.copy_(torch.hardshrink(k, FAINT[k.dtype]))
                 p = now_write.mul_(k)
+                if more is not None:
+                    signed_p = now_signed.mul_(k)
+            if more is None:
+                v.mul_(carry)
             for d, side in enumerate(sides):
-                to_word = torch.mm(write[d], self.w[d])
-                to_x[d, mine] = to_word.mul_(side.x[mine]).sum(-1) if summed else to_word
+                x, to_word = side.x[mine], torch.mm(write[d], self.w[d])
                 torch.mv(write[d], self.bias[d], out=taken[d, mine])
+                if self.share:
+                    to_word.addcmul_(torch.mm(v[d], self.more[d][:width].t()), x.sign())
+                    taken[d, mine] += torch.mv(v[d], self.more[d][-1])
+                to_x[d, mine] = to_word.mul_(x).sum(-1) if summed else to_word
             if self.epsilon:
-                lost[:, mine] = signed(c, 1 / self.scale).add_(v, alpha=self.scale).mul_(carry).sum(-1)
+                own = signed(c, 1 / self.scale).mul_(carry)
+                lost[:, mine] = own.add_(v, alpha=self.scale * self.epsilon_z / self.epsilon).sum(-1)
             if over_time is not None:
                 h = torch.stack([side.h[mine] for side in sides])
                 over_time[0, :, mine] = h.mul_(torch.cat(back, 1)).sum(-1)
@@ -195,8 +229,15 @@ class _Walk:
                 tally.amounts["stabiliser"] = self.rows.per_text(lost[d]) * self.epsilon
             words, total = ((None, None), to_x[d]) if summed else ((to_x[d], None), None)
             hidden, cell = (None, None) if over_time is None else over_time[:, d]
-            backs.append(Back(words, (p[d] @ self.u[d], None), (m[d] / self.scale, None), tally, hidden, cell, total))
+            to_h0 = p[d] @ self.u[d]
+            if more is not None:
+                to_h0.addcmul_(signed_p[d] @ more[d], side.h0.sign())
+            backs.append(Back(words, (to_h0, None), (m[d] / self.scale, None), tally, hidden, cell, total))
         return backs
+
+    def _signs(self, mine: slice) -> torch.Tensor:
+        """Return the signs of h, [D, n, H]."""
+        return torch.stack([side.h[mine].sign() for side in self.sides])
 
     def _forget(self, piece: Piece, whole: torch.Tensor) -> None:
         """Multiply `whole` of each step, [D, n, H], with f of the step after it; not where the text ends."""

@@ -16,8 +16,8 @@ from textlrp.lrp.lstm import Direction, lstm_all
 from textlrp.lrp.names import Names
 from textlrp.lrp.numbers import wide
 from textlrp.lrp.rows import Rows
-from textlrp.lrp.rule import Plain
-from textlrp.lrp.rules import ZBox
+from textlrp.lrp.rule import Plain, Rule
+from textlrp.lrp.rules import Gamma, ZBox
 from textlrp.lrp.run import Run
 from textlrp.lrp.sequence import Order
 from textlrp.lrp.structural import structural
@@ -119,10 +119,11 @@ class Level(Ruled):
                 f"{self.place}: the z-box rule needs bounds of every input, and those of the state are unknown; use "
                 "another rule"
             )
-        carried = isinstance(rule, Plain) and rule.bias == "absorb" and run.gate.name == "all"
+        carried = isinstance(rule, (Plain, Gamma)) and rule.bias == "absorb" and run.gate.name == "all"
         carried = carried and all(out.r is None for out in self.outputs[: 1 if self.single else 2])
         if carried and self.operation.startswith("lstm") and self.cells[0].projection is None:
-            return self._fast(run, x, rule.epsilon)
+            return self._fast(run, x, rule)
+        carried = carried and isinstance(rule, Plain)
         found: list[tuple[Order | Rows, Back]] = []
         for d, cell in enumerate(self.cells):
             order = Order.of(x, self.sizes, batch_first=self.batch_first, reverse=d == 1)
@@ -135,7 +136,7 @@ class Level(Ruled):
                 found.append((order, walk(seen, h, states[0], states[-1], cell, above, rule, run.gate, steps=run.steps)))
         return found
 
-    def _fast(self, run: Run, x: torch.Tensor, epsilon: float) -> list[tuple[Order | Rows, Back]]:
+    def _fast(self, run: Run, x: torch.Tensor, rule: Rule) -> list[tuple[Order | Rows, Back]]:
         """An LSTM under the *all* gate rule, as rows; what is read backwards is turned before and after."""
         rows, out = Rows.of(x, self.sizes, batch_first=self.batch_first), self.outputs[0]
         value, arrived = wide(out.value), out.c
@@ -158,7 +159,8 @@ class Level(Ruled):
         out.c, out.value = None, x.new_empty(0)  # they lie in q and in the sides now
         del arrived, value, h
         summed = run.layers is None and self.known[0] is not None and self.known[0].summed
-        backs = lstm_all(rows, sides, q, epsilon, self.kept, steps=run.steps, summed=summed)
+        gamma = rule.gamma if isinstance(rule, Gamma) else 0.0
+        backs = lstm_all(rows, sides, q, rule.epsilon, self.kept, gamma=gamma, steps=run.steps, summed=summed)
         return [(rows, _turned(rows, back) if d else back) for d, back in enumerate(backs)]
 
     def _above(self, run: Run, d: int, order: Order) -> tuple[Above, torch.Tensor]:

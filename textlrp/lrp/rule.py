@@ -69,12 +69,12 @@ class Plain(Rule):
 
 @dataclass(frozen=True)
 class Signed(Rule):
-    """Rules that weigh positive and negative contributions differently: R_i = Σ_j (a⁺_ij P_j + a⁻_ij N_j) R_j.
+    """Rules that weigh positive and negative contributions differently: R_i = Σ_j (a⁺_ij P_j + a⁻_ij N_j) R_j."""
 
-    `apart`: whether an output's smaller sum, of p and n, is divided by, so that it must be exact however small it is.
-    """
-
-    apart: ClassVar[bool] = True
+    @property
+    def apart(self) -> bool:
+        """Whether the smaller sum of p and n may be divided by, so that it must be exact however small it is."""
+        return True
 
     def factors(self, p: torch.Tensor, n: torch.Tensor, b: torch.Tensor | None, z: torch.Tensor) -> Factors:
         """Return P_j, N_j and what the stabiliser and the rule itself lose, all per output."""

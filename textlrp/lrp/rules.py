@@ -62,7 +62,6 @@ class Gamma(Signed):
     name: ClassVar[str] = "gamma"
     equation: ClassVar[str] = "R_i = Σ_j (a_ij + γ a⁺_ij) / Σ_i (a_ij + γ a⁺_ij) R_j   (a⁻ where z_j < 0)"
     shown: ClassVar[tuple[str, ...]] = ("gamma",)
-    apart: ClassVar[bool] = False  # d holds the sum that agrees with z, which is the larger one
     gamma: float = field(default=0.25)
     epsilon: float = field(default=1e-6, kw_only=True)
 
@@ -76,6 +75,11 @@ class Gamma(Signed):
         super().__post_init__()
         if not 0 <= self.gamma < float("inf"):
             raise InputError(f"Gamma: gamma must be a number, 0 or more, not {self.gamma!r}")
+
+    @property
+    def apart(self) -> bool:
+        """Only if z has a bias that p and n have not: else d holds the sum that agrees with z, which is the larger one."""
+        return self.bias == "share"
 
     def factors(self, p: torch.Tensor, n: torch.Tensor, b: torch.Tensor | None, z: torch.Tensor) -> Factors:
         """Return P = (1 + γ[z ≥ 0]) / d and N = (1 + γ[z < 0]) / d with the stabilised denominator d."""
