@@ -227,8 +227,8 @@ class TextClassifier(Estimator):
         """Explain one text: the relevance of each of its tokens for the target's score.
 
         `target` is "predicted", "margin" (of two classes the second minus the first, else the winner minus the best other),
-        a class name or index, or a pair of them; `rule` a name (`textlrp models --rules`), an `lrp` rule or an
-        `lrp.Composite`; `gates` who takes the relevance of gated products. An empty text is explained by the biases alone.
+        a class name or index, or a pair of them; `rule` "default" (the most faithful one of the architecture), another name
+        (`textlrp models --rules`), an `lrp` rule or composite; `gates` who takes the relevance of gated products.
 
         >>> e = load("imdb-dense").explain("A warm, funny film.", target="positive")
         >>> abs(sum(e.ledger.values()) - e.score) < 1e-4 * max(1, abs(e.score))
@@ -276,11 +276,11 @@ class TextClassifier(Estimator):
                     explanations = explain_batch(
                         self.module_,
                         [readings[i] for i in batch],
+                        config=self.config_,
                         classes=self.classes_,
                         target=target,
                         rule=rule,
                         gates=gates,
-                        temperature=self.config_.temperature,
                         model=self.name_,
                         places=batch + before,
                     )

@@ -18,19 +18,21 @@ from textlrp.targets import Target, engine_target, target_names
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["DEFAULT_RULE", "Rule", "composite_of", "explain_batch"]
+    from textlrp.models.config import ModelConfig
+
+__all__ = ["DEFAULT_RULES", "Rule", "composite_of", "explain_batch"]
 
 Rule: TypeAlias = "str | lrp.Rule | lrp.Composite"
 
-#: The rule that `rule="default"` stands for.
-DEFAULT_RULE = "epsilon"
+#: What `rule="default"` stands for: the most faithful rule of each architecture on validation texts (reports/faithfulness.md).
+DEFAULT_RULES = {"dense": "epsilon", "lstm": "epsilon-gamma", "gru": "epsilon", "cnn": "epsilon"}
 
 
-def composite_of(rule: Rule) -> tuple[lrp.Composite, str]:
+def composite_of(rule: Rule, arch: str) -> tuple[lrp.Composite, str]:
     """Return the composite that a rule, a composite or a name stands for, and the name that an Explanation records.
 
-    >>> composite_of("default")[1]
-    'epsilon'
+    >>> composite_of("default", "lstm")[1]
+    'epsilon-gamma'
     """
     if isinstance(rule, lrp.Composite):
         return rule, rule.name
@@ -38,7 +40,7 @@ def composite_of(rule: Rule) -> tuple[lrp.Composite, str]:
         return lrp.Composite(default=rule), rule.name
     if not isinstance(rule, str):
         raise InputError(f"a rule is a name, a rule such as lrp.Epsilon(1e-3), or a Composite, not a {type(rule).__name__}")
-    name = DEFAULT_RULE if rule == "default" else rule
+    name = DEFAULT_RULES[arch] if rule == "default" else rule
     if name not in lrp.PRESETS:
         raise unknown_name("rule", rule, ["default", *lrp.PRESETS])
     return lrp.PRESETS[name].composite, name
@@ -48,11 +50,11 @@ def explain_batch(
     module: nn.Module,
     batch: Sequence[Reading],
     *,
+    config: ModelConfig,
     classes: Sequence[Any],
     target: Target,
     rule: Rule,
     gates: str,
-    temperature: float,
     model: str,
     places: np.ndarray | None = None,
 ) -> list[Explanation]:
@@ -60,7 +62,7 @@ def explain_batch(
 
     Raises NumericalError where numbers overflow or become NaN; it names the texts by their `places` (left out: in the batch).
     """
-    composite, rule_name = composite_of(rule)
+    composite, rule_name = composite_of(rule, config.arch)
     ids, lengths = Encoded.of([each.ids for each in batch]).pad(np.arange(len(batch)))
     if not ids.shape[1]:
         ids = ids.new_zeros(len(batch), 1)  # nothing but empty texts: one column of padding, so that the words are looked up
@@ -83,7 +85,7 @@ def explain_batch(
     ledger = {name: entry.double().cpu().numpy() for name, entry in found.ledger.items()}
     check_finite("relevance", relevance, places=places)
     check_finite("ledger", np.stack([scores, *ledger.values()], axis=1), places=places)
-    shares = probabilities(logits, temperature=temperature)
+    shares = probabilities(logits, temperature=config.temperature)
     explanations = []
     for i, reading in enumerate(batch):
         length = len(reading.tokens)

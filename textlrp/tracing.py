@@ -43,7 +43,7 @@ def trace(
         ids.to(device),
         lengths.to(device),
         target=engine_target(target),
-        composite=composite_of(rule)[0],
+        composite=composite_of(rule, classifier.config_.arch)[0],
         gates=gates,
         classes=names,
         steps=True,

@@ -129,7 +129,7 @@ def test_whatever_is_damaged_is_done_again(
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ({"rule": "gamma"}, "rule 'default' \\(this one has 'gamma'\\)"),
+        ({"rule": "gamma"}, "rule 'epsilon' \\(this one has 'gamma'\\)"),
         ({"shard_size": 50}, "shard_size 10"),
         ({"target": "positive"}, "target 'margin'"),
         ({"model": "imdb-cnn"}, "model arch 'dense'"),

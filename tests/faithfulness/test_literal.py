@@ -56,7 +56,7 @@ def ask_with_zero_vectors(module: nn.Module, ids: list[int], deleted: set[int]) 
         return torch.stack([row.double() for row in rows])[None]
 
     def grams(table: Any) -> Any:
-        def look_up(given: torch.Tensor) -> torch.Tensor:
+        def look_up(given: torch.Tensor, _: torch.Tensor | None = None) -> torch.Tensor:
             rows = []
             for t, index in enumerate(table.indices(given)[0]):
                 gone = any(t + k in deleted for k in range(table.n))

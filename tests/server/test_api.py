@@ -60,7 +60,7 @@ def test_answers_keep_what_openapi_says(client: TestClient, path: str, asked: An
 def test_models_and_health_keep_what_openapi_says(client: TestClient) -> None:
     offered = schemas.Models.model_validate(client.get("/api/models").json())
     assert [each.name for each in offered.models] == ["imdb-dense", "imdb-lstm"]
-    assert {each.name for each in offered.rules} == set(textlrp.lrp.PRESETS)
+    assert {each.name for each in offered.rules} == {"default", *textlrp.lrp.PRESETS}
     assert client.get("/api/health").json() == {"status": "ok", "version": textlrp.__version__}
 
 

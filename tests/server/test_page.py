@@ -180,7 +180,7 @@ def test_the_link_holds_the_settings_and_no_url_or_log_the_text(browser: Any, se
         "Array.from(document.querySelectorAll('select'), s => s.value).concat(document.querySelector('.merge').checked,"
         "document.querySelector('#answer-2 input[type=range]').value)"
     )
-    wanted = ["imdb-dense", "margin", "gamma", "all", "imdb-lstm", "predicted", "epsilon", "half", True, "3"]
+    wanted = ["imdb-dense", "margin", "gamma", "all", "imdb-lstm", "predicted", "default", "half", True, "3"]
     assert again.page.evaluate(settings) == tab.page.evaluate(settings) == wanted
     assert again.page.url == link
     assert again.page.input_value("#text") == "good"

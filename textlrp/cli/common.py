@@ -66,7 +66,8 @@ def rule_options(command: F) -> F:
         default="default",
         show_default=True,
         metavar="R",
-        help="The LRP rule: default, zero, epsilon, gamma, alpha-beta… (`textlrp models --rules` describes each).",
+        help="The LRP rule: default (the architecture's most faithful), zero, epsilon, gamma, alpha-beta… "
+        "(`textlrp models --rules` describes each).",
     )(command)
 
 

@@ -38,8 +38,16 @@ def _names() -> list[str]:
 
 def _rules() -> list[dict[str, str]]:
     from textlrp import lrp
+    from textlrp.explaining import DEFAULT_RULES
 
-    return [{"rule": name, "when to use it": preset.description} for name, preset in lrp.PRESETS.items()]
+    usual = {
+        name: ", ".join(arch for arch, rule in DEFAULT_RULES.items() if rule == name)
+        for name in dict.fromkeys(DEFAULT_RULES.values())
+    }
+    return [
+        {"rule": name, "default of": usual.get(name, ""), "when to use it": preset.description}
+        for name, preset in lrp.PRESETS.items()
+    ]
 
 
 def _model(name: str) -> dict[str, str | float]:

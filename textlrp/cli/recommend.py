@@ -32,7 +32,7 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: str) -
 @data_options
 @click.option("--budget", default="60s", show_default=True, callback=_seconds, metavar="T", help="Time to take: 60s, 5m, 1h.")
 @click.option("--rules", metavar="R,…", help="LRP rules to choose from. Default: all.")
-@click.option("--gates", metavar="G,…", help="Gate rules to choose from. Default: all, prop, abs, half, zero.")
+@click.option("--gates", metavar="G,…", help="Gate rules to choose from. Default: those that conserve: all, prop, abs, half.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="All randomness.")
 @click.option("--json", "as_json", metavar="F", help="Write JSON; - writes it to standard output.")
 def recommend(

@@ -58,7 +58,8 @@ def shape_of(classifier: TextClassifier, settings: Settings) -> Shape:
     found = _attribute(classifier, Encoded(read.ids, read.offsets), np.arange(1), settings)
     classes = tuple(str(name) for name in classifier.classes_)
     kind = str(found.tokens.dtype).removeprefix("torch.")
-    return Shape(classes, tuple(found.ledger), composite_of(settings.rule)[1], "float64" if kind == "float64" else "float32")
+    rule = composite_of(settings.rule, classifier.config_.arch)[1]
+    return Shape(classes, tuple(found.ledger), rule, "float64" if kind == "float64" else "float32")
 
 
 def explain_columns(
@@ -111,7 +112,7 @@ def _attribute(classifier: TextClassifier, encoded: Encoded, batch: np.ndarray, 
         ids.to(device),
         lengths.to(device),
         target=engine_target(settings.target),
-        composite=composite_of(settings.rule)[0],
+        composite=composite_of(settings.rule, classifier.config_.arch)[0],
         gates=settings.gates,
         classes=[str(name) for name in classifier.classes_],
         layers=False,

@@ -19,6 +19,7 @@ from textlrp.corpus.rows import Cutter, Piece
 from textlrp.corpus.settings import BATCH, SHARD, Settings, fingerprint, versions
 from textlrp.corpus.stream import Stream, open_stream
 from textlrp.errors import InputError, unknown_name
+from textlrp.explaining import composite_of
 from textlrp.progress import meter
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def explain_corpus(
     classifier = _opened(model)
     settings = Settings(
         target=_target(target, classifier),
-        rule=_named(rule),
+        rule=_named(rule, classifier),
         gates=gates,
         batch_size=batch_size,
         shard_size=shard_size,
@@ -268,9 +269,10 @@ def _target(target: str | int | None, classifier: TextClassifier) -> str:
     raise unknown_name("target", target, ["predicted", "margin", *names])
 
 
-def _named(rule: Any) -> str:
+def _named(rule: Any, classifier: TextClassifier) -> str:
+    """Return the rule's own name, also of the default one, so that a run goes on with the rule that it began with."""
     if not isinstance(rule, str):
         raise InputError(
             "explain_corpus takes a rule by its name, which the manifest keeps; `textlrp models --rules` lists them"
         )
-    return rule
+    return composite_of(rule, classifier.config_.arch)[1]

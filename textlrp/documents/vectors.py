@@ -68,7 +68,7 @@ def document_vectors(
     encoded = Encoded.of([read(text, classifier.vocabulary, max_tokens=longest).ids for text in check_texts(texts)])
     if weighting in ("tf-idf", "uniform"):
         return _summed(encoded, np.ones(len(encoded.flat)), vectors, idf=weighting == "tf-idf")
-    composite, _ = composite_of(rule)
+    composite, _ = composite_of(rule, classifier.config_.arch)
     device = next(classifier.module.parameters()).device
     result = np.zeros((len(encoded), vectors.shape[1]))
     batches = length_batches(encoded.lengths, most_texts=batch_size)

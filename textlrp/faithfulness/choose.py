@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Candidate", "Recommendation", "recommend"]
 
 CRITERION = "separation"
+KEEPING = tuple(gate for gate in lrp.GATES if gate != "zero")  # "zero" books half of every gated product as lost
 FIRST = 10  # texts in the first round
 KEEP = 0.05  # a candidate whose chance to be better than the leader is below this is dropped
 
@@ -123,8 +124,8 @@ def recommend(
 
     A candidate is judged by the score of a text with only its most relevant words left minus the score without them, the
     mean over ERASER's bins: it is high where relevance finds both what suffices and what is needed. All candidates (`rules` ×
-    `gates`, by default every preset and gate rule that is not the same on this model) are measured on a few texts, the clearly
-    worse ones dropped, and the rest measured on twice as many, until the budget or the texts are used up, or one is left.
+    `gates`, by default every preset with every gate rule but "zero", which does not conserve) are measured on a few texts, the
+    clearly worse ones dropped, and the rest measured on twice as many, until budget or texts are used up, or one is left.
 
     >>> import textlrp
     >>> reviews = textlrp.load_reviews("bundled")
@@ -133,12 +134,14 @@ def recommend(
     """
     if not budget > 0:
         raise InputError(f"the budget is a number of seconds above 0, not {budget}")
+    from textlrp.explaining import composite_of
+
     began = clock()
     for rule in rules or ():
         lrp.preset(rule)
     names = [
         f"LRP {rule}" if gate == "all" else f"LRP {rule}:{gate}"
-        for gate in (gates or lrp.GATES)
+        for gate in (gates or KEEPING)
         for rule in (rules or lrp.PRESETS)
     ]
     sample = draw(classifier, texts, labels, limit=min(most_texts, len(texts)), seed=seed)
@@ -148,7 +151,8 @@ def recommend(
     subject = Subject(classifier.module, sample, classifier.vocabulary, seed=seed)
     values = _halving(subject, chosen.chosen, deadline=began + budget, clock=clock, seed=seed)
     same = {name: why for name, why in chosen.skipped.items() if why.startswith("the same as")}
-    return _conclude(values, same, seed=seed, seconds=clock() - began)
+    default = composite_of("default", classifier.config_.arch)[1], "all"
+    return _conclude(values, same, default=default, seed=seed, seconds=clock() - began)
 
 
 def _halving(
@@ -192,9 +196,9 @@ def _kept(values: Mapping[str, np.ndarray], *, seed: int) -> list[str]:
     return [name for k, name in enumerate(names) if k == leader or float((found[:, k] >= 0).mean()) >= KEEP]
 
 
-def _conclude(values: Mapping[str, np.ndarray], same: Mapping[str, str], *, seed: int, seconds: float) -> Recommendation:
-    from textlrp.explaining import composite_of
-
+def _conclude(
+    values: Mapping[str, np.ndarray], same: Mapping[str, str], *, default: tuple[str, str], seed: int, seconds: float
+) -> Recommendation:
     seen = {name: int(np.isfinite(each).sum()) for name, each in values.items()}
     longest = max(seen.values())
     finalists = [name for name, count in seen.items() if count == longest]
@@ -210,6 +214,4 @@ def _conclude(values: Mapping[str, np.ndarray], same: Mapping[str, str], *, seed
             confidence = min(confidence, float((rounds < 0).mean()))
     candidates.sort(key=lambda each: (-each.texts, -each.behind.mean))
     rule, gates = candidates[0].rule, candidates[0].gates
-    return Recommendation(
-        rule, gates, confidence, tuple(candidates), dict(same), longest, seconds, (composite_of("default")[1], "all")
-    )
+    return Recommendation(rule, gates, confidence, tuple(candidates), dict(same), longest, seconds, default)

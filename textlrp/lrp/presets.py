@@ -35,7 +35,7 @@ def _make() -> dict[str, Preset]:
     presets = (
         Preset(
             "epsilon",
-            "LRP-ε with ε = 0.001 everywhere: the rule that is right for most text models, and the one of Arras 2017 for LSTMs",
+            "LRP-ε with ε = 0.001 everywhere: right for most text models, and the rule of Arras 2017 for LSTMs",
             Composite(default=Epsilon(1e-3)),
         ),
         Preset(

@@ -103,14 +103,16 @@ def _few_threads(threads: int) -> None:
 
 def _add_reading(app: FastAPI, shelf: Shelf, settings: Settings) -> None:
     from textlrp import lrp
-    from textlrp.explaining import composite_of
+    from textlrp.explaining import DEFAULT_RULES
     from textlrp.lrp.gates import GATES
 
+    usual = ", ".join(f"{rule} for {arch.upper() if arch != 'dense' else arch}" for arch, rule in DEFAULT_RULES.items())
     offered = answers.dumps(
         {
-            "defaults": {"model": shelf.names[0], "target": "predicted", "rule": composite_of("default")[1], "gates": "all"},
+            "defaults": {"model": shelf.names[0], "target": "predicted", "rule": "default", "gates": "all"},
             "models": shelf.about(),
-            "rules": [{"name": each.name, "description": each.description} for each in lrp.PRESETS.values()],
+            "rules": [{"name": "default", "description": f"the most faithful rule of the architecture: {usual}"}]
+            + [{"name": each.name, "description": each.description} for each in lrp.PRESETS.values()],
             "gates": [{"name": each.name, "description": each.description} for each in GATES.values()],
             "limits": settings.limits(),
         }
