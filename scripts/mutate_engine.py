@@ -24,7 +24,7 @@ import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parent.parent
-TESTS = ("rules", "taylor", "recurrent", "gates", "recurrent_arras", "rules_layers", "forward", "padded")
+TESTS = ("rules", "taylor", "recurrent", "gates", "recurrent_arras", "rules_layers", "forward", "padded", "ids", "tape")
 FIRST = {
     "lstm": "recurrent",
     "forward": "forward",
@@ -36,6 +36,10 @@ FIRST = {
     "cells": "recurrent",
     "sequence": "recurrent",
     "gates": "gates",
+    "ids": "ids",
+    "mode": "ids",
+    "tape": "tape",
+    "engine": "tape",
 }
 FIRST |= dict.fromkeys(
     ("pointwise", "normalise", "attention", "products"), "rules_layers"
@@ -136,6 +140,9 @@ MUTATIONS = [
     Mutation("LSTM (fast, γ): γ for its share", "lstm", "gamma / (2 + gamma), epsilon / (1 + gamma / 2)", "gamma, epsilon / (1 + gamma / 2)"),
     Mutation("LSTM (fast, γ): ε as under LRP-ε", "lstm", "gamma / (2 + gamma), epsilon / (1 + gamma / 2)", "gamma / (2 + gamma), epsilon"),
     Mutation("LSTM (fast, γ): the bias takes no more", "lstm", "taken[d, mine] += torch.mv(v[d], self.more[d][-1])", "pass"),
+    Mutation("tape: lets go of what is needed", "tape", "kept = var.ids or var.needed or", "kept = var.ids or"),
+    Mutation("tape: lets go of what a layer made", "tape", "var.node is None or var.node.reads", "var.node is None"),
+    Mutation("tape: lets go under any rule", "engine", 'lean=gate.name == "all" and composite.plain and not layers', "lean=True"),
     Mutation("ids: an index that is written to later", "ids", "if indexed:", "if False:"),
     Mutation("ids: written to before their copies are followed", "mode", "self.tape.settle()", "pass"),
     Mutation("ids: constants beside ids count as the first word", "ids", "return torch.full_like(leaf, -1)", "return torch.zeros_like(leaf)"),

@@ -5,36 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
+from study_faithfulness_choice import DEFAULT, default_of, defaults, shown, value_n
 
 from textlrp.faithfulness import COLUMNS, Evaluation
 from textlrp.faithfulness.statistics import Interval
 from textlrp.faithfulness.table import markdown
 
-__all__ = ["MARGIN", "displaced", "readme_table", "report"]
+__all__ = ["readme_table", "report"]
 
-DEFAULT = "LRP epsilon"
-MARGIN = 0.05  # a preset displaces the default if its interval lies above 0 and it is ahead by this share of the separation
 MAIN = ("separation", "aopc", "accuracy", "recovered", "comprehensiveness", "sufficiency", "zero_aopc", "zero_accuracy")
 COSTLY = ("gradient", "gradient × input", "smoothgrad", "integrated gradients", "occlusion", "LIME", "SHAP")
 EXPECTED = ("gradient × input", "gradient", "occlusion")
 SLOW = ("integrated gradients", "LIME", "SHAP")
 
 
-def report(validation: Mapping[str, Evaluation], test: Mapping[str, Evaluation]) -> str:
-    """Return the page."""
-    parts = [_head(test), _defaults(validation), _expectations(test)]
+def report(validation: Mapping[str, Evaluation], others: Mapping[str, Evaluation], test: Mapping[str, Evaluation]) -> str:
+    """Return the page; `others`: the rules again, on other validation texts and networks."""
+    parts = [_head(test), defaults(validation, others), _expectations(test)]
     parts += [_model(name, found) for name, found in test.items()]
     return "\n\n".join([*parts, _limits(test)]) + "\n"
-
-
-def displaced(found: Evaluation) -> tuple[str, Interval, bool]:
-    """Return the winner on validation texts, how far it is ahead of the default, and whether it displaces it."""
-    names = [each for each in found.methods if each != "random"]
-    winner = max(names, key=lambda name: found.interval(name, "separation").mean)
-    ahead = found.difference(winner, DEFAULT, "separation")
-    size = found.interval(DEFAULT, "separation").mean
-    return winner, ahead, ahead.low > 0 and ahead.mean >= MARGIN * abs(size)
 
 
 def readme_table(figures: Mapping[str, Any]) -> str:
@@ -100,77 +89,26 @@ def _head(test: Mapping[str, Evaluation]) -> str:
     return "\n\n".join(lines)
 
 
-def _defaults(validation: Mapping[str, Evaluation]) -> str:
-    lines = [
-        "## The default rule, chosen on validation texts",
-        "Every LRP preset with every gate rule on `imdb:validation`, a tenth of the training reviews drawn by a seed, never on "
-        "test texts (the networks have learnt from most of those reviews, which all rules share). Combinations that give the "
-        "same explanations as another one on a model are left out. The criterion, fixed beforehand, is the separation; "
-        f"a preset displaces the default (`epsilon`, gates `all`) if it is ahead by {MARGIN:.0%} of it or more, with its whole "
-        "paired interval above 0. The margin is there because `zero` is `epsilon` without its stabiliser: a little ahead "
-        "where nothing is divided by almost nothing, and without anything to hold it where something is (*not finite*: the "
-        "share of texts whose relevance overflowed).",
-    ]
-    for name, found in validation.items():
-        winner, ahead, clear = displaced(found)
-        names = [each for each in found.methods if each != "random"]
-        names.sort(key=lambda each: -found.interval(each, "separation").mean)
-        chance = found.best("separation", names)
-        rows = []
-        for each in names:
-            value, behind = found.interval(each, "separation"), found.difference(each, DEFAULT, "separation")
-            failed = found.facts[each].get("failed", 0.0)
-            cells = (each, _shown(value), "–" if each == DEFAULT else _shown(behind), f"{chance[each]:.0%}", f"{failed:.0%}")
-            rows.append("| " + " | ".join(cells) + " |")
-        said = _choice(name, winner, ahead, found.difference(winner, DEFAULT, "aopc"), clear=clear)
-        table = [
-            "| rule:gates | separation | minus the default's | best in rounds | not finite |",
-            "| --- | ---: | ---: | ---: | ---: |",
-        ]
-        lines += [f"### {name}, {value_n(found)} validation reviews", said, "\n".join([*table, *rows])]
-    return "\n\n".join(lines)
-
-
-def value_n(found: Evaluation, column: str = "separation") -> int:
-    """Return on how many texts the default was measured."""
-    return found.interval(DEFAULT, column).n
-
-
-def _choice(name: str, winner: str, ahead: Interval, aopc: Interval, *, clear: bool) -> str:
-    if winner == DEFAULT:
-        return f"The default wins: **{name} keeps `epsilon` with gates `all`.**"
-    if clear:
-        return (
-            f"`{winner}` is clearly ahead, by {_shown(ahead)} logits: by this criterion it should become the default of this "
-            f"architecture. By AOPC it differs from the default by {_shown(aopc)}. **The built-in default is still "
-            "`epsilon` with gates `all`:** the two measures have to be weighed first."
-        )
-    return (
-        f"`{winner}` has the largest mean, ahead of the default by {_shown(ahead)} logits, less than was asked for: "
-        f"**{name} keeps `epsilon` with gates `all`.**"
-    )
-
-
 def _expectations(test: Mapping[str, Evaluation]) -> str:
     lines = [
         "## What was expected, and what was found",
         "Expected: with the gate rule *all*, LRP is ahead of gradient × input, sensitivity (the gradient's square) and "
         "occlusion on deletion for the LSTM, and costs a small fraction of integrated gradients, LIME and "
-        "SHAP. Differences are "
-        "LRP epsilon minus the other, paired, on the texts that both explained; bold where the whole "
-        "interval is on LRP's side, struck "
-        "through where it is on the other's.",
+        "SHAP. Differences are LRP under the architecture's default rule (epsilon-gamma for the LSTM, else epsilon) minus the "
+        "other, paired, on the texts that both explained; bold where the whole interval is on LRP's side, struck through where "
+        "it is on the other's.",
     ]
     head = "| model | against | texts | AOPC | AOPC, zero | accuracy | recovered | separation | time: other / LRP |"
     rows = [head, "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
     for name, found in test.items():
+        mine = default_of(name)
         for other in (*COSTLY, "class activation"):
             if other in found.methods:
                 differences = [
-                    _judged(found, other, key) for key in ("aopc", "zero_aopc", "accuracy", "recovered", "separation")
+                    _judged(found, mine, other, key) for key in ("aopc", "zero_aopc", "accuracy", "recovered", "separation")
                 ]
-                ratio = found.facts[other]["ms"] / found.facts[DEFAULT]["ms"]
-                n = found.difference(DEFAULT, other, "aopc").n
+                ratio = found.facts[other]["ms"] / found.facts[mine]["ms"]
+                n = found.difference(mine, other, "aopc").n
                 rows.append(f"| {name} | {other} | {n:,} | " + " | ".join(differences) + f" | {ratio:.2g} |")
     lines.append("\n".join(rows))
     lines.append(
@@ -180,43 +118,43 @@ def _expectations(test: Mapping[str, Evaluation]) -> str:
         "where the rules part."
     )
     if "imdb-lstm" in test:
-        lines.append(_verdict(test["imdb-lstm"]))
+        lines.append(_verdict(test["imdb-lstm"], default_of("imdb-lstm")))
     return "\n\n".join(lines)
 
 
-def _judged(found: Evaluation, other: str, column: str) -> str:
-    ahead = found.difference(DEFAULT, other, column)
+def _judged(found: Evaluation, mine: str, other: str, column: str) -> str:
+    ahead = found.difference(mine, other, column)
     sign = COLUMNS[column].sign
     low, high = sorted((sign * ahead.low, sign * ahead.high))
-    shown = _shown(ahead)
+    said = shown(ahead)
     if abs(ahead.mean) < 0.0005:  # 0 as it is printed
-        return shown
-    return f"**{shown}**" if low > 0 else f"~~{shown}~~" if high < 0 else shown
+        return said
+    return f"**{said}**" if low > 0 else f"~~{said}~~" if high < 0 else said
 
 
-def _verdict(found: Evaluation) -> str:
+def _verdict(found: Evaluation, mine: str) -> str:
     said = []
     for other in EXPECTED:
         if other in found.methods:
-            ahead = found.difference(DEFAULT, other, "aopc")
+            ahead = found.difference(mine, other, "aopc")
             word = "confirmed" if ahead.low > 0 else "refuted" if ahead.high < 0 else "left open"
-            apart = found.difference(DEFAULT, other, "separation")
+            apart = found.difference(mine, other, "separation")
             said.append(
-                f"ahead of {other} in AOPC: {word} ({_shown(ahead)}, {ahead.n:,} texts); in separation {_side(apart)} "
-                f"({_shown(apart)})"
+                f"ahead of {other} in AOPC: {word} ({shown(ahead)}, {ahead.n:,} texts); in separation {_side(apart)} "
+                f"({shown(apart)})"
             )
     for other in SLOW:
         if other in found.methods:
-            share = found.facts[DEFAULT]["ms"] / found.facts[other]["ms"]
+            share = found.facts[mine]["ms"] / found.facts[other]["ms"]
             word = "confirmed" if share < 0.2 else "refuted"
-            ahead = found.difference(DEFAULT, other, "aopc")
-            apart = found.difference(DEFAULT, other, "separation")
+            ahead = found.difference(mine, other, "aopc")
+            apart = found.difference(mine, other, "separation")
             said.append(
                 f"a fraction of the cost of {other}: {word} ({share:.1%} of its time); in AOPC {_side(ahead)} "
-                f"({_shown(ahead)}), "
-                f"in separation {_side(apart)} ({_shown(apart)})"
+                f"({shown(ahead)}), "
+                f"in separation {_side(apart)} ({shown(apart)})"
             )
-    return "For the LSTM, one by one:\n\n" + "\n".join(f"- {each}" for each in said)
+    return f"For the LSTM ({mine}), one by one:\n\n" + "\n".join(f"- {each}" for each in said)
 
 
 def _side(ahead: Interval) -> str:
@@ -279,9 +217,3 @@ def _explained(test: Mapping[str, Evaluation]) -> str:
         return "Every method explains every text: "
     counts = ", ".join(f"{name} {most:,}" for name, most in fewer.items())
     return f"Methods that ask the network many times explain the first texts of the sample alone ({counts}): "
-
-
-def _shown(found: Interval) -> str:
-    if not found.n or not np.isfinite(found.mean):
-        return "–"
-    return f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"

@@ -71,9 +71,17 @@ class Composite:
 
     @property
     def carries(self) -> bool:
-        """Whether any of the rules sends relevance back as a plain carry, with biases absorbed."""
-        every = [self.default, *(rule for _, rule in self.rules)]
-        return any(isinstance(rule, (Plain, Gamma)) and rule.bias == "absorb" for rule in every)
+        """Whether any of the rules sends relevance back as a carry that the fast LSTM takes, with biases absorbed."""
+        return any(isinstance(rule, (Plain, Gamma)) and rule.bias == "absorb" for rule in self._every)
+
+    @property
+    def plain(self) -> bool:
+        """Whether all of the rules do, by the contributions themselves; and no operation has a rule of its own."""
+        return not self.operations and all(isinstance(rule, Plain) and rule.bias == "absorb" for rule in self._every)
+
+    @property
+    def _every(self) -> list[Rule]:
+        return [self.default, *(rule for _, rule in self.rules)]
 
     def rule_for(self, layer: Layer) -> Rule:
         """Return the rule of the first entry that matches `layer`, else the default."""

@@ -21,6 +21,8 @@ __all__ = ["Bag", "Lookup", "Source"]
 class Source(Node):
     """A node that turns ids into vectors: what comes back to it is the relevance of words."""
 
+    light = True
+
     def __init__(self, ids: Var, index: torch.Tensor, place: str, module: nn.Module | None) -> None:
         self.operation, self.place = "embedding", place
         self.inputs = (ids,)

@@ -62,7 +62,8 @@ def attribute(
     _check(module, ids, lengths)
     module = getattr(module, "_orig_mod", module)  # what torch.compile wraps
     with torch.inference_mode(False), torch.no_grad():
-        tape, source = Tape(gates=gate.name == "all" and composite.carries), Var(ids.detach().clone(), None, samples=Samples(0))
+        tape = Tape(gates=gate.name == "all" and composite.carries, lean=gate.name == "all" and composite.plain and not layers)
+        source = Var(ids.detach().clone(), None, samples=Samples(0))
         source.ids = not ids.is_floating_point()
         source.positions = torch.arange(ids.numel(), device=ids.device).view(ids.shape) if source.ids else None
         tape.put(source)
@@ -93,6 +94,7 @@ def attribute(
             _set_depths(tape)
         run = Run(composite, gate, source, batch=len(ids), dtype=logits.dtype, device=logits.device, layers=layers, steps=steps)
         end.add(begin.c, begin.r)
+        tape.slim()
         run.walk(tape)
         if not source.ids:
             run.words = source.relevance().to(logits.dtype)

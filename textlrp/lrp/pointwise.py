@@ -24,6 +24,8 @@ __all__ = ["Passing", "Pointwise", "pointwise"]
 class Passing(Node):
     """The identity: dropout in evaluation, casts."""
 
+    reads, light = False, True
+
     def __init__(self, operation: str, x: Var) -> None:
         self.operation, self.inputs = operation, (x,)
 
@@ -35,10 +37,12 @@ class Passing(Node):
 class Pointwise(Node):
     """y = f(x), element by element."""
 
+    light = True
+
     def __init__(self, func: Callable[..., Any], name: str, x: Var, args: Any, kwargs: Any) -> None:
         self.operation, self.inputs = name, (x,)
         self.func, self.args, self.kwargs = func, args, kwargs
-        x.needed = name != "relu"
+        x.needed, self.reads = True, name != "relu"
 
     def backward(self, run: Run) -> None:
         """Pass r as it is, and c by the quotient."""
@@ -46,7 +50,7 @@ class Pointwise(Node):
         c = y.c
         if c is not None:
             relu = self.operation == "relu"
-            c = where_positive(c, wide(y.value)) if relu else self._quotient(run, wide(x.value), wide(y.value), c)
+            c = where_positive(c, wide(x.value)) if relu else self._quotient(run, wide(x.value), wide(y.value), c)
         x.add(c, y.r)
 
     def _quotient(self, run: Run, x: torch.Tensor, y: torch.Tensor, c: torch.Tensor) -> torch.Tensor:

@@ -28,6 +28,8 @@ _SHARES = {"half": Split(0.5, 0.5), "first": Split(1.0, None), "second": Split(N
 class Scaled(Node):
     """z = x · w or x / w with a constant w: linear."""
 
+    reads, light = False, True
+
     def __init__(self, x: Var, factor: Any, operation: str, *, inverse: bool) -> None:
         self.operation, self.inputs = operation, (x,)
         self.factor, self.inverse = factor, inverse

@@ -42,6 +42,8 @@ class Level(Ruled):
     A cell called by hand is a level of one step, whose only outputs are h and c.
     """
 
+    light = True
+
     def __init__(
         self,
         operation: str,

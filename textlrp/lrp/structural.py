@@ -47,6 +47,8 @@ def swap(thing: Any, change: Callable[[Any], Any]) -> Any:
 class Structural(Node):
     """A copy, sum or selection of any shape, by any torch function."""
 
+    light = True
+
     def __init__(self, func: Callable[..., Any], name: str, tape: Tape, args: Any, kwargs: Any) -> None:
         found: dict[int, Var] = {}
         constants = name in FILLING
@@ -66,7 +68,8 @@ class Structural(Node):
         self.args, self.kwargs = swap(args, change), swap(kwargs, change)
         self.inputs = tuple(found.values())
         self.constants = constants
-        if name in SELECTIONS:
+        self.reads = name in SELECTIONS
+        if self.reads:
             for var in self.inputs:
                 var.needed = True
 

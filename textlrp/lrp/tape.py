@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Node", "Samples", "Tape", "Var"]
 
 _NOTHING = torch.empty(0)
+_LARGE = 2**16  # numbers
 Positions: TypeAlias = "torch.Tensor | Callable[[], torch.Tensor | None] | None"
 
 
@@ -146,6 +147,8 @@ class Node:
     operation: str = ""
     place: str = ""
     inside: tuple[Var, ...] = ()  # inputs and outputs that lie within the layer `place`, between two of its nodes
+    reads: bool = True  # whether the values of its outputs are read on the way back
+    light: bool = False  # whether it reads no values but those, and those of inputs that it says are needed
 
     def backward(self, run: Run) -> None:
         """Bring the relevance of the outputs back to the inputs, and book what is absorbed."""
@@ -166,8 +169,9 @@ class Node:
 class Tape:
     """Every node in the order of the forward pass, and the tensors they made."""
 
-    def __init__(self, *, gates: bool = False) -> None:
+    def __init__(self, *, gates: bool = False, lean: bool = False) -> None:
         self.gates = gates  # whether recurrent layers are to keep their gates
+        self.lean = lean  # whether all relevance is a carry, by rules that do not read a layer's input
         self.nodes: list[Node] = []
         self._vars: dict[int, Var] = {}
         self._order: list[Var] = []
@@ -195,6 +199,15 @@ class Tape:
         """Add `node`, which made `values`."""
         node.outputs = tuple(self.put(Var(value, node, gate=gate)) for value in values)
         self.nodes.append(node)
+
+    def slim(self) -> None:
+        """Let go of the large values that nobody reads on the way back."""
+        if not self.lean or not all(node.light for node in self.nodes):
+            return
+        for var in self._order:
+            kept = var.ids or var.needed or var.node is None or var.node.reads
+            if not kept and var.value.numel() > _LARGE:
+                var.value = var.value.new_empty(1).expand(var.shape)
 
     def settle(self) -> None:
         """Work out all positions of ids that were put off, before one of them is lost."""

@@ -37,11 +37,22 @@ class Ruled(Node):
 class Weighted(Ruled):
     """z = W x + b."""
 
-    def __init__(self, kind: type[nn.Module], linear: LinearMap, x: Var, operation: str, place: tuple[str, nn.Module]) -> None:
+    light = True
+
+    def __init__(
+        self,
+        kind: type[nn.Module],
+        linear: LinearMap,
+        x: Var,
+        operation: str,
+        place: tuple[str, nn.Module],
+        *,
+        shape_alone: bool = False,
+    ) -> None:
         self.kind, self.linear, self.operation = kind, linear, operation
         self.inputs = (x,)
         self.place, self.module = place
-        x.needed = True
+        x.needed = x.needed or not shape_alone
 
     def backward(self, run: Run) -> None:
         """Apply the rule."""
@@ -97,7 +108,7 @@ def linear(tape: Tape, names: Names, func: Any, args: tuple[Any, ...], kwargs: d
     if x is not None:
         weight, bias = given["weight"], given.get("bias")
         dense = DenseMap(wide(weight.detach()), None if bias is None else wide(bias.detach()))
-        tape.record(Weighted(nn.Linear, dense, x, "linear", names.layer(weight, "linear")), value)
+        tape.record(Weighted(nn.Linear, dense, x, "linear", names.layer(weight, "linear"), shape_alone=tape.lean), value)
     return value
 
 
@@ -122,7 +133,7 @@ def conv1d(tape: Tape, names: Names, func: Any, args: tuple[Any, ...], kwargs: d
         padding = reach // 2
     shaped = None if bias is None else wide(bias.detach())[:, None]
     conv = ConvMap(wide(weight.detach()), shaped, stride, _one(padding), dilation, given.get("groups", 1))
-    tape.record(Weighted(nn.Conv1d, conv, x, "conv1d", names.layer(weight, "conv1d")), value)
+    tape.record(Weighted(nn.Conv1d, conv, x, "conv1d", names.layer(weight, "conv1d"), shape_alone=tape.lean), value)
     return value
 
 
