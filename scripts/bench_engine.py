@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 import torch
-from bench_networks import Reader, attribute, batch, network
+from bench_networks import Reader, attribute, batch, default_of, network
 from bench_timing import Row, peak_bytes, row, spread, turns
 
 import textlrp
@@ -40,6 +40,9 @@ def networks(*, quick: bool, repeats: int) -> list[Row]:
     for arch, target in (("lstm", 2.7), ("gru", 3.0), ("cnn", 3.0), ("dense", 2.5)):
         module = textlrp.load(f"imdb-{arch}").module
         rows.append(_pair(f"imdb-{arch}, {at}", module, full, repeats, target=target))
+    lstm = textlrp.load("imdb-lstm").module
+    usual = {"lrp": partial(attribute, lstm, *full, composite=default_of("lstm")), "network": partial(network, lstm, *full)}
+    rows.append(row(f"imdb-lstm under its default rule, {at}", turns(usual, repeats, warm=2), "lrp", "network"))
     return rows
 
 
@@ -76,7 +79,7 @@ def rules(*, quick: bool, repeats: int) -> list[Row]:
             name: partial(attribute, model, *given, composite=lrp.Composite(default=rule), gates=gates)
             for name, rule in made.items()
         }
-        functions["default"] = partial(attribute, model, *given)
+        functions["default"] = partial(attribute, model, *given, composite=default_of("lstm"))
         found = turns(functions, max(2, repeats // 2))
         rows += [row(f"LSTM: {name}, gates {gates}", found, name, "default", target=2.0) for name in made]
     for arch in ("cnn", "dense"):

@@ -9,12 +9,18 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import textlrp
 from textlrp import lrp
+from textlrp.explaining import composite_of
 from textlrp.text.tokens import words
 
-__all__ = ["DEFAULT", "Reader", "attribute", "batch", "network"]
+__all__ = ["DEFAULT", "Reader", "attribute", "batch", "default_of", "network"]
 
-#: The rule that `rule="default"` stands for.
+#: What lrp.attribute does by itself.
 DEFAULT = lrp.Composite(default=lrp.Epsilon(1e-3))
+
+
+def default_of(arch: str) -> lrp.Composite:
+    """Return the rule that `rule="default"` stands for in models of this architecture."""
+    return composite_of("default", arch)[0]
 
 
 class Reader(nn.Module):

@@ -8,8 +8,9 @@ import warnings
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
-from bench_networks import DEFAULT, batch
+from bench_networks import DEFAULT, batch, default_of
 from bench_rivals import captum_integrated_gradients, shap_partition
 from bench_timing import Row, row, shell_seconds, spread, turns
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ import textlrp
 from textlrp import lrp
 from textlrp.baselines import LIMITED, METHODS, ready
 from textlrp.errors import MissingPackageError
+from textlrp.models.batches import encode, length_batches
 
 __all__ = ["alternatives", "one", "peers", "texts"]
 
@@ -28,21 +30,37 @@ def _reviews(count: int) -> list[str]:
 
 
 def texts(*, quick: bool, repeats: int) -> list[Row]:
-    """explain_many over predict_proba on the same texts: tokenising, batching, records and all."""
-    rows = []
+    """explain_many over predict_proba on the same texts, records and all; gradient × input, which makes none, over it."""
+    rows: list[Row] = []
     counts = (4,) if quick else (50, 250, 1000)
     for arch in ("dense", "lstm", "gru", "cnn"):
         clf = textlrp.load(f"imdb-{arch}")
         for count in counts:
             given = _reviews(count)
-            found = turns(
-                {"explain": partial(clf.explain_many, given), "predict": partial(clf.predict_proba, given)},
-                max(2, repeats // 2),
-            )
+            functions = {"explain": partial(clf.explain_many, given), "predict": partial(clf.predict_proba, given)}
+            if arch == "lstm":
+                functions["gradients"] = partial(_gradients, clf, given)
+            found = turns(functions, max(2, repeats // 2))
             rows.append(
                 row(f"imdb-{arch}, {count} texts", found, "explain", "predict", target=4.0, size={f"texts, {arch}": count})
             )
+            if arch == "lstm":
+                name = f"gradient × input / explain_many: imdb-lstm, {count} texts"
+                rows.append(row(name, found, "gradients", "explain", target=1.5, least=True))
     return rows
+
+
+def _gradients(clf: textlrp.TextClassifier, given: list[str]) -> list[np.ndarray]:
+    """Gradient × input of each text, in batches of like length as explain_many makes them."""
+    found: list[np.ndarray] = [np.empty(0)] * len(given)
+    encoded = encode(given, clf.vocabulary, max_tokens=clf.config_.max_tokens)
+    for rows in length_batches(encoded.lengths, most_texts=256):
+        ids, lengths = encoded.pad(rows)
+        weights = torch.tensor([[0.0, 1.0]]).expand(len(rows), 2)
+        relevance = METHODS["gradient × input"](clf.module, ids, lengths, weights)
+        for each, one_row, length in zip(rows, relevance, lengths, strict=True):
+            found[each] = one_row[:length].numpy()
+    return found
 
 
 def one(*, quick: bool, repeats: int) -> list[Row]:
@@ -85,7 +103,7 @@ def alternatives(*, quick: bool, repeats: int) -> list[Row]:
             method(clf.module, ids, lengths, weights)
 
     def ours(module: nn.Module, ids: Tensor, lengths: Tensor, _weights: Tensor) -> None:
-        lrp.attribute(module, ids, lengths, target=1, composite=DEFAULT, layers=False)
+        lrp.attribute(module, ids, lengths, target=1, composite=default_of("lstm"), layers=False)
 
     methods: dict[str, Any] = {"LRP": ours, **METHODS}
     if quick:
@@ -106,7 +124,7 @@ def alternatives(*, quick: bool, repeats: int) -> list[Row]:
         }
         kind = f"{len(full[0])} × {full[0].shape[1]}" + (" ragged" if shortest else "")
         found = turns(both, repeats, warm=2)
-        rows.append(row(f"gradient × input / LRP, {kind}", found, "gradient × input", "LRP", target=1.5, least=True))
+        rows.append(row(f"gradient × input / LRP, {kind}", found, "gradient × input", "LRP"))
     for name, method in methods.items():
         if name in quickest:
             continue

@@ -1,4 +1,4 @@
-"""Relevance through a linear map of one or more inputs, under any rule: the three kinds of `rules.py` as three short classes.
+"""Relevance through a linear map of one or more inputs, under any rule: plain and free rules; signed ones are in signed.py.
 
 `prepare` works out what depends on the forward pass alone, for all positions at once. `Share.weigh` turns relevance into
 messages, `Share.back` brings messages to one of the inputs, `Share.book` says what bias, stabiliser and rule took. A
@@ -14,62 +14,11 @@ import torch
 from textlrp.lrp.maps import LinearMap
 from textlrp.lrp.numbers import inverse, quotient, sign, signed, stabilise
 from textlrp.lrp.rule import Free, Plain, Rule, Signed
-from textlrp.lrp.rules import Flat, WSquare, ZBox
+from textlrp.lrp.rules import Flat, Gamma, WSquare, ZBox
+from textlrp.lrp.share import Book, Carried, Messages, Part, Share
+from textlrp.lrp.signed import GammaShare, SignedShare
 
-__all__ = ["Book", "Messages", "Part", "Share", "absorbing", "prepare", "propagate"]
-
-Book = Callable[[str, torch.Tensor], None]  # an entry of the ledger, and an amount in the shape of z
-Part = tuple[LinearMap, torch.Tensor]  # a map, and its input
-Messages = torch.Tensor  # [F, …]: one or two, each in the shape of z
-Carried = tuple[torch.Tensor | None, torch.Tensor | None]  # c and r
-_RARE = 0.01  # of a sum of magnitudes: a smaller part of one sign is next to nothing
-
-
-class Share:
-    """The interface: how one linear map z = Σ_parts W x + b shares relevance. `factors` [F, …] are the multiples of R that go
-    out."""
-
-    factors: Messages
-    by_relevance: bool = True  # whether `book` needs to know the relevance
-
-    def __init__(self, rule: Rule, parts: Sequence[Part], bias: torch.Tensor | None) -> None:
-        self.rule = rule
-        self.fan_in = sum(linear.fan_in(x) for linear, x in parts) if rule.bias == "spread" or isinstance(rule, Flat) else 0.0
-        self.bias = None if rule.bias == "share" else bias
-
-    def weigh(self, relevance: torch.Tensor, at: int | None = None) -> Messages:
-        """Return the messages for relevance in the shape of z, or of z[at]."""
-        return relevance * (self.factors if at is None else self.factors[:, at])
-
-    def taken(self, messages: Messages) -> torch.Tensor | None:
-        """Return what goes to the bias."""
-        raise NotImplementedError
-
-    def to_input(self, part: Part, messages: Messages, at: int | None) -> Carried:
-        """Return c and r of one part's input, without spread biases."""
-        raise NotImplementedError
-
-    def back(self, part: Part, messages: Messages, at: int | None = None) -> Carried:
-        """Return c and r of one part's input, everywhere or at step `at` of the first axis, where the part gives x[at]."""
-        c, r = self.to_input(part, messages, at)
-        if self.rule.bias == "spread" and self.bias is not None:
-            taken = self.taken(messages)
-            assert taken is not None
-            linear, x = part
-            given = linear.scatter(taken / torch.as_tensor(self.fan_in).clamp(min=1), x)
-            r = given if r is None else r + given
-        return c, r
-
-    def book(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
-        """Book what is absorbed."""
-        if self.bias is None:
-            return
-        taken = self.taken(messages)
-        assert taken is not None
-        if self.rule.bias == "absorb":
-            book("bias", taken)
-        elif isinstance(self.fan_in, torch.Tensor):  # a window that lies on padding alone has no input to give the bias to
-            book("bias", taken * (self.fan_in == 0))
+__all__ = ["absorbing", "prepare", "propagate"]
 
 
 class PlainShare(Share):
@@ -100,70 +49,6 @@ class PlainShare(Share):
             book("stabiliser", self.stabiliser * messages[0])
         else:
             book("stabiliser", relevance * (self.stable == 0))
-
-
-class SignedShare(Share):
-    """R_i = Σ_j (a⁺_ij P_j + a⁻_ij N_j) R_j, with two products instead of four: a⁺ and a⁻ are (a + |a|) / 2 and (a − |a|) / 2,
-    and |a| = |x| |w|. The messages are R (P + N) / 2, which goes back by w, and R (P − N) / 2, which goes back by |w|.
-
-    Where next to nothing of an output has one of the signs, these differences are rounding: where the rule divides by them, it
-    is four products.
-    """
-
-    def __init__(self, rule: Signed, parts: Sequence[Part], bias: torch.Tensor | None, z: torch.Tensor) -> None:
-        super().__init__(rule, parts, bias)
-        self.weights = {id(linear): torch.stack((linear.weight, linear.weight.abs())) for linear, _ in parts}
-        self.signs = {id(linear): sign(x) for linear, x in parts}
-        total: torch.Tensor = sum(linear.apply(x.abs(), self.weights[id(linear)][1]) for linear, x in parts)  # type: ignore[assignment]
-        alone = z if bias is None else z - bias
-        self.exact = rule.apart and bool(alone.numel()) and bool(alone.abs().sub_(total, alpha=1 - 2 * _RARE).amax() > 0)
-        p, n = self._apart(parts) if self.exact else ((total + alone).mul_(0.5), (alone - total).mul_(0.5))
-        self.given = rule.factors(p, n, self.bias, z)
-        up, down = self.given[:2]
-        self.factors = torch.stack((up, down) if self.exact else ((up + down).mul_(0.5), (up - down).mul_(0.5)))
-
-    @staticmethod
-    def _apart(parts: Sequence[Part]) -> tuple[torch.Tensor, torch.Tensor]:
-        p: torch.Tensor | float = 0.0
-        n: torch.Tensor | float = 0.0
-        for linear, x in parts:
-            up, down, w_up, w_down = x.clamp(min=0), x.clamp(max=0), linear.weight.clamp(min=0), linear.weight.clamp(max=0)
-            p, n = p + linear.apply(up, w_up), n + linear.apply(up, w_down)
-            if bool(down.count_nonzero()):
-                p, n = p + linear.apply(down, w_down), n + linear.apply(down, w_up)
-        assert isinstance(p, torch.Tensor)
-        assert isinstance(n, torch.Tensor)
-        return p, n
-
-    def taken(self, messages: Messages) -> torch.Tensor:
-        """Return b⁺ q⁺ + b⁻ q⁻."""
-        assert self.bias is not None
-        if self.exact:
-            return self.bias.clamp(min=0) * messages[0] + self.bias.clamp(max=0) * messages[1]
-        return torch.addcmul(self.bias * messages[0], self.bias.abs(), messages[1])
-
-    def to_input(self, part: Part, messages: Messages, at: int | None) -> Carried:
-        """Return c, which depends on the sign of x."""
-        linear, x = part
-        signs = self.signs[id(linear)]
-        signs = signs if at is None else signs[at]
-        if not self.exact:
-            c, more = linear.transpose_each(messages, self.weights[id(linear)], x)
-            return c.addcmul_(more, signs), None
-        w_up, w_down = linear.weight.clamp(min=0), linear.weight.clamp(max=0)
-        up, down = messages
-        c = linear.transpose(up, w_up, x) + linear.transpose(down, w_down, x)
-        negative = signs < 0
-        if bool(negative.any()):
-            c = torch.where(negative, linear.transpose(up, w_down, x) + linear.transpose(down, w_up, x), c)
-        return c, None
-
-    def book(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
-        """Book what the stabiliser took, and what found no taker."""
-        super().book(relevance, messages, book)
-        for key, share in (("stabiliser", self.given.stabiliser), ("rule", self.given.loss)):
-            if share is not None:
-                book(key, relevance * share)
 
 
 class FreeShare(Share):
@@ -224,6 +109,8 @@ def prepare(rule: Rule, parts: Sequence[Part], bias: torch.Tensor | None, z: tor
     """Return how z = Σ_parts W x + b shares relevance under `rule`."""
     if isinstance(rule, Plain):
         return PlainShare(rule, parts, bias, z)
+    if isinstance(rule, Gamma) and not (rule.bias == "share" and bias is not None):
+        return GammaShare(rule, parts, bias, z)
     if isinstance(rule, Signed):
         return SignedShare(rule, parts, bias, z)
     assert isinstance(rule, Free)

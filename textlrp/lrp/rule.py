@@ -71,11 +71,6 @@ class Plain(Rule):
 class Signed(Rule):
     """Rules that weigh positive and negative contributions differently: R_i = Σ_j (a⁺_ij P_j + a⁻_ij N_j) R_j."""
 
-    @property
-    def apart(self) -> bool:
-        """Whether the smaller sum of p and n may be divided by, so that it must be exact however small it is."""
-        return True
-
     def factors(self, p: torch.Tensor, n: torch.Tensor, b: torch.Tensor | None, z: torch.Tensor) -> Factors:
         """Return P_j, N_j and what the stabiliser and the rule itself lose, all per output."""
         raise NotImplementedError

@@ -76,17 +76,14 @@ class Gamma(Signed):
         if not 0 <= self.gamma < float("inf"):
             raise InputError(f"Gamma: gamma must be a number, 0 or more, not {self.gamma!r}")
 
-    @property
-    def apart(self) -> bool:
-        """Only if z has a bias that p and n have not: else d holds the sum that agrees with z, which is the larger one."""
-        return self.bias == "share"
-
     def factors(self, p: torch.Tensor, n: torch.Tensor, b: torch.Tensor | None, z: torch.Tensor) -> Factors:
-        """Return P = (1 + γ[z ≥ 0]) / d and N = (1 + γ[z < 0]) / d with the stabilised denominator d."""
+        """Return P = (1 + γ[z ≥ 0]) / d and N = (1 + γ[z < 0]) / d with the stabilised denominator d.
+
+        Asked for where biases are shared, which z holds and p and n do not; elsewhere there is a shorter way (signed.py).
+        """
+        assert b is None
         s = sign(z)
         up, down = ((1.0 + side).mul_(self.gamma / 2).add_(1.0) for side in (s, -s))  # 1 + γ[z ≥ 0], 1 + γ[z < 0]
-        if b is not None:
-            p, n = p + b.clamp(min=0), n + b.clamp(max=0)
         d = up * p + down * n
         over = inverse(stabilise(d, self.epsilon), self.epsilon)
         if self.epsilon:

@@ -13,9 +13,10 @@ from torch.nn import functional
 
 from textlrp.lrp.cells import Above, Back, Cell, Product, Tally, Totals, shift
 from textlrp.lrp.gates import Gate
-from textlrp.lrp.linear import Carried, Messages, Part, prepare
+from textlrp.lrp.linear import prepare
 from textlrp.lrp.maps import DenseMap, DiagonalMap
 from textlrp.lrp.rule import Rule
+from textlrp.lrp.share import Carried, Messages, Part
 
 __all__ = ["Walk", "arriving", "gru", "plus", "rnn"]
 

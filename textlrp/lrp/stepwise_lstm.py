@@ -12,9 +12,10 @@ from torch.nn import functional
 
 from textlrp.lrp.cells import Above, Back, Cell, Tally, Totals, book_split, shift
 from textlrp.lrp.gates import Amount, Gate
-from textlrp.lrp.linear import Messages, Share, prepare
+from textlrp.lrp.linear import prepare
 from textlrp.lrp.maps import DenseMap
 from textlrp.lrp.rule import Rule
+from textlrp.lrp.share import Messages, Share
 from textlrp.lrp.stepwise import Walk, arriving, plus
 
 __all__ = ["lstm"]

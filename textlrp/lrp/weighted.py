@@ -10,12 +10,13 @@ from torch import nn
 
 from textlrp.errors import RelevanceError
 from textlrp.lrp.composite import Layer
-from textlrp.lrp.linear import Book, absorbing, propagate
+from textlrp.lrp.linear import absorbing, propagate
 from textlrp.lrp.maps import ConvMap, DenseMap, LinearMap
 from textlrp.lrp.names import Names
 from textlrp.lrp.numbers import wide
 from textlrp.lrp.rule import Plain
 from textlrp.lrp.run import Run
+from textlrp.lrp.share import Book
 from textlrp.lrp.tape import Node, Samples, Tape, Var
 
 __all__ = ["Ruled", "Weighted", "conv1d", "linear"]

@@ -1,0 +1,65 @@
+"""How a linear map shares relevance: the interface that the three kinds of rules fill in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from textlrp.lrp.maps import LinearMap
+from textlrp.lrp.rule import Rule
+from textlrp.lrp.rules import Flat
+
+__all__ = ["Book", "Carried", "Messages", "Part", "Share"]
+
+Book = Callable[[str, torch.Tensor], None]  # an entry of the ledger, and an amount in the shape of z
+Part = tuple[LinearMap, torch.Tensor]  # a map, and its input
+Messages = torch.Tensor  # [F, …]: one or two, each in the shape of z
+Carried = tuple[torch.Tensor | None, torch.Tensor | None]  # c and r
+
+
+class Share:
+    """The interface: how one linear map z = Σ_parts W x + b shares relevance. `factors` [F, …] are the multiples of R that go
+    out."""
+
+    factors: Messages
+    by_relevance: bool = True  # whether `book` needs to know the relevance
+
+    def __init__(self, rule: Rule, parts: Sequence[Part], bias: torch.Tensor | None) -> None:
+        self.rule = rule
+        self.fan_in = sum(linear.fan_in(x) for linear, x in parts) if rule.bias == "spread" or isinstance(rule, Flat) else 0.0
+        self.bias = None if rule.bias == "share" else bias
+
+    def weigh(self, relevance: torch.Tensor, at: int | None = None) -> Messages:
+        """Return the messages for relevance in the shape of z, or of z[at]."""
+        return relevance * (self.factors if at is None else self.factors[:, at])
+
+    def taken(self, messages: Messages) -> torch.Tensor | None:
+        """Return what goes to the bias."""
+        raise NotImplementedError
+
+    def to_input(self, part: Part, messages: Messages, at: int | None) -> Carried:
+        """Return c and r of one part's input, without spread biases."""
+        raise NotImplementedError
+
+    def back(self, part: Part, messages: Messages, at: int | None = None) -> Carried:
+        """Return c and r of one part's input, everywhere or at step `at` of the first axis, where the part gives x[at]."""
+        c, r = self.to_input(part, messages, at)
+        if self.rule.bias == "spread" and self.bias is not None:
+            taken = self.taken(messages)
+            assert taken is not None
+            linear, x = part
+            given = linear.scatter(taken / torch.as_tensor(self.fan_in).clamp(min=1), x)
+            r = given if r is None else r + given
+        return c, r
+
+    def book(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
+        """Book what is absorbed."""
+        if self.bias is None:
+            return
+        taken = self.taken(messages)
+        assert taken is not None
+        if self.rule.bias == "absorb":
+            book("bias", taken)
+        elif isinstance(self.fan_in, torch.Tensor):  # a window that lies on padding alone has no input to give the bias to
+            book("bias", taken * (self.fan_in == 0))
