@@ -71,3 +71,15 @@ def test_positions_are_not_worked_out_for_n_grams_that_share_their_relevance(mon
     ids, lengths = torch.randint(2, 30, (3, 6)), torch.tensor([6, 4, 5])
     a = lrp.attribute(module, ids, lengths)
     assert bool((a.residual.abs() < 1e-4).all())
+
+
+def test_a_constant_word_beside_the_ids_is_a_bias() -> None:
+    def begin(ids: torch.Tensor) -> torch.Tensor:
+        return torch.cat([ids.new_full((len(ids), 1), 5), ids], 1)
+
+    ids, _ = zoo.batch()
+    module = Reads(begin, ids.shape[1] + 1).double()
+    a = lrp.attribute(module, ids, target=0, composite=lrp.Composite(default=lrp.Zero()))
+    parts = (module.e(begin(ids)) * module.out.weight[0].view(-1, 4)).sum(-1).detach()
+    torch.testing.assert_close(a.tokens, parts[:, 1:])
+    torch.testing.assert_close(a.ledger["bias"], parts[:, 0] + module.out.bias.detach()[0])

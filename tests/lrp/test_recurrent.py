@@ -111,6 +111,25 @@ def test_one_layer(
     _check(kind, rule, gate_rule, seed, layers=1, packed=packed, states=states, **options)
 
 
+@settings(max_examples=60)
+@given(
+    gamma=st.sampled_from([None, 0.25, 3.0]),
+    epsilon=st.sampled_from([1e-6, 1e-3, 0.25]),
+    seed=st.integers(0, 2**16),
+    layers=st.integers(1, 2),
+    packed=st.booleans(),
+    states=st.booleans(),
+    options=st.fixed_dictionaries({"bidirectional": st.booleans(), "bias": st.booleans()}),
+)
+def test_lstm_that_walks_fast(
+    gamma: float | None, epsilon: float, seed: int, layers: int, packed: bool, states: bool, options: dict[str, bool]
+) -> None:
+    """Rules that carry, biases absorbed, gates *all*: a way of their own through the LSTM."""
+    given = {"epsilon": epsilon, "bias": "absorb"}
+    rule = Rule("Epsilon", given) if gamma is None else Rule("Gamma", {"gamma": gamma, **given})
+    _check(KINDS[0], rule, "all", seed, layers=layers, packed=packed, states=states, batch_first=True, **options)
+
+
 @settings(max_examples=25)
 @given(
     kind=st.sampled_from(KINDS),
