@@ -95,9 +95,9 @@ def _one_way(
         if gates is None:
             sound = False
         elif kept is not None:
-            whole = (gates.f, gates.i * gates.g, torch.cat([gates.c, c_next[None]]))
-            for into, each in zip(kept[:, mine], whole, strict=True):
-                into.copy_(unpadded(each))
+            kept[0, mine] = unpadded(gates.f)
+            kept[1, mine] = unpadded(gates.i * gates.g)
+            kept[2, mine] = unpadded(torch.cat([gates.c, c_next[None]]))
         c_n[:rest] = c_next[:rest]
         if rest < texts:
             ended = slice(rest, texts)

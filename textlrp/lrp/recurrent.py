@@ -141,29 +141,33 @@ class Level(Ruled):
     def _fast(self, run: Run, x: torch.Tensor, rule: Rule) -> list[tuple[Order | Rows, Back]]:
         """An LSTM under the *all* gate rule, as rows; what is read backwards is turned before and after."""
         rows, out = Rows.of(x, self.sizes, batch_first=self.batch_first), self.outputs[0]
-        value, arrived = wide(out.value), out.c
-        size, x = value.shape[-1] // len(self.cells), rows.see(x)
-        end = run.carry(self.outputs[-1])
-        q = (x.new_zeros if arrived is None else x.new_empty)(len(self.cells), len(x), size)
-        sides = []
+        q, h = self._carried(rows, x), rows.see(wide(out.value)[None] if self.single else wide(out.value))
+        x, end, sides, size = rows.see(x), run.carry(self.outputs[-1]), [], q.shape[-1]
         for d, cell in enumerate(self.cells):
-            own = slice(d * size, (d + 1) * size)
-            h = rows.see((value[None] if self.single else value)[..., own])
-            if arrived is not None:
-                part = (arrived[None] if self.single else arrived)[..., own]
-                q[d] = rows.turn(rows.see(part)) if d else rows.see(part)
-            last = None if self.single else self.outputs[1].c
-            if last is not None:
-                q[d, rows.last()] += last[d]
             h0, c0 = (self._value(place)[d] for place in (1, 2))
-            read = (rows.turn(x), rows.turn(h)) if d else (x, h)
+            mine = h[:, d * size : (d + 1) * size]
+            read = (rows.turn(x), rows.turn(mine)) if d else (x, mine)
             sides.append(Direction(*read, h0, c0, cell, end if end is None or self.single else end[d]))
-        out.c, out.value = None, x.new_empty(0)  # they lie in q and in the sides now
-        del arrived, value, h
+        out.value = x.new_empty(0)  # it lies in the sides now
+        del h
         summed = run.layers is None and self.known[0] is not None and self.known[0].summed
         gamma = rule.gamma if isinstance(rule, Gamma) else 0.0
         backs = lstm_all(rows, sides, q, rule.epsilon, self.kept, gamma=gamma, steps=run.steps, summed=summed)
         return [(rows, _turned(rows, back) if d else back) for d, back in enumerate(backs)]
+
+    def _carried(self, rows: Rows, x: torch.Tensor) -> torch.Tensor:
+        """Return the carry of h as rows in reading order, [D, N, H], and let go of what arrived."""
+        out, directions, count = self.outputs[0], len(self.cells), sum(rows.sizes)
+        q = (x.new_zeros if out.c is None else x.new_empty)(directions, count, out.shape[-1] // directions)
+        arrived = None if out.c is None else rows.see(out.c[None] if self.single else out.c).unflatten(1, (directions, -1))
+        for d in range(directions):
+            if arrived is not None:
+                q[d] = rows.turn(arrived[:, d]) if d else arrived[:, d]
+            last = None if self.single else self.outputs[1].c
+            if last is not None:
+                q[d, rows.last()] += last[d]
+        out.c = None
+        return q
 
     def _above(self, run: Run, d: int, order: Order) -> tuple[Above, torch.Tensor]:
         out = self.outputs[0]
