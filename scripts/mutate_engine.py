@@ -85,7 +85,7 @@ MUTATIONS = [
     Mutation("signed inputs: negative inputs as positive ones", "signed", "self.signs = {id(linear): sign(x) for linear, x in parts}", "self.signs = {id(linear): torch.ones_like(x) for linear, x in parts}"),
     Mutation("signed inputs: left out of the denominator", "signed", "linear.apply(x.abs(), self.weights[id(linear)][1])", "linear.apply(x.clamp(min=0), self.weights[id(linear)][1])"),
     Mutation("w-square: w instead of w²", "linear", "return None, linear.transpose(q, w.square(), x)", "return None, linear.transpose(q, w, x)"),
-    Mutation("w-square: denominator with |w|", "linear", "linear.apply(torch.ones_like(x), linear.weight.square())", "linear.apply(torch.ones_like(x), linear.weight.abs())"),
+    Mutation("w-square: denominator with |w|", "linear", "linear.sums(linear.weight.square(), x)", "linear.sums(linear.weight.abs(), x)"),
     Mutation("flat: sign", "linear", "return None, linear.scatter(q, x)", "return None, -linear.scatter(q, x)"),
     Mutation("flat: one input too many", "linear", "total = self.fan_in\n", "total = self.fan_in + 1\n"),
     Mutation("flat, w-square, z-box: no stabiliser", "linear", "stabilise(total, rule.epsilon)", "total"),

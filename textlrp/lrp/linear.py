@@ -61,15 +61,15 @@ class FreeShare(Share):
         if isinstance(rule, Flat):
             total = self.fan_in
         elif isinstance(rule, WSquare):
-            total = sum(linear.apply(torch.ones_like(x), linear.weight.square()) for linear, x in parts)
+            total = sum(linear.sums(linear.weight.square(), x) for linear, x in parts)
             own = 0.0 if bias is None else bias.square()
         elif isinstance(rule, ZBox):
             total = sum(self._boxed(linear, x) for linear, x in parts)
             own = 0.0 if bias is None else bias
         self.own = own
-        total = torch.as_tensor(total if self.bias is None else total + own, dtype=z.dtype, device=z.device).expand(z.shape)
+        total = torch.as_tensor(total if self.bias is None else total + own, dtype=z.dtype, device=z.device)
         self.total, self.stable = total, stabilise(total, rule.epsilon)
-        self.factors = quotient(self.stable.new_ones(()), self.stable)[None]
+        self.factors = quotient(self.stable.new_ones(()), self.stable).expand(z.shape)[None]
 
     def _bounds(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         assert isinstance(self.rule, ZBox)

@@ -34,9 +34,13 @@ class LinearMap:
         """Return Σ_j q_j over the outputs that input i goes into, in the shape of `like`."""
         return self.transpose(q, torch.ones_like(self.weight), like)
 
+    def sums(self, weight: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """Return Σ_i w_ji over the inputs of each output, to broadcast against z: what inputs of one would give."""
+        return self.apply(torch.ones_like(like), weight)
+
     def fan_in(self, like: torch.Tensor) -> torch.Tensor | float:
         """Return how many inputs each output has."""
-        raise NotImplementedError
+        return self.sums(torch.ones_like(self.weight), like)
 
     def taken(self, q: torch.Tensor) -> torch.Tensor:
         """Return Σ_j b_j q_j over all axes but the first."""
@@ -63,6 +67,10 @@ class DenseMap(LinearMap):
     def scatter(self, q: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
         """Give every input the sum of all outputs."""
         return q.sum(-1, keepdim=True).expand(like.shape)
+
+    def sums(self, weight: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """Return the sums of the rows."""
+        return weight.sum(1)
 
     def fan_in(self, like: torch.Tensor) -> float:
         """Return the number of inputs."""
@@ -98,11 +106,10 @@ class ConvMap(LinearMap):
         assert self.bias is not None
         return torch.mv(q.sum(-1), self.bias[:, 0]) if q.dim() == 3 else super().taken(q)
 
-    def fan_in(self, like: torch.Tensor) -> torch.Tensor:
-        """Return how many inputs lie under each output's window; fewer at a padded border."""
-        one = like.new_ones([1, *like.shape[-2:]])
-        count = self.apply(one, torch.ones_like(self.weight))
-        return count if like.dim() == 3 else count[0]
+    def sums(self, weight: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """Return the sums under each output's window; fewer weights at a padded border."""
+        found = self.apply(like.new_ones([1, *like.shape[-2:]]), weight)
+        return found if like.dim() == 3 else found[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +144,3 @@ class GeneralMap(LinearMap):
         with torch.enable_grad():
             leaf = torch.zeros_like(like, requires_grad=True)
             return torch.autograd.grad(self.function(leaf, weight), leaf, q)[0]
-
-    def fan_in(self, like: torch.Tensor) -> torch.Tensor:
-        """Count the inputs of each output."""
-        return self.function(torch.ones_like(like), torch.ones_like(self.weight))
