@@ -147,6 +147,7 @@ class ModelAnswer(_Answer):
     name: str
     arch: str
     classes: list[str]
+    rule: str = Field(description="What the rule `default` stands for.")
 
 
 class Named(_Answer):

@@ -54,9 +54,12 @@ class Shelf:
         name, again = folder.resolve().name, 2
         while name in self._where:
             name, again = f"{folder.resolve().name}-{again}", again + 1
+        from textlrp.explaining import DEFAULT_RULES
+
         config = _config(folder)
         self._where[name] = str(folder.resolve())
-        self._about[name] = {"name": name, "arch": config.arch, "classes": [str(each) for each in config.classes]}
+        classes = [str(each) for each in config.classes]
+        self._about[name] = {"name": name, "arch": config.arch, "classes": classes, "rule": DEFAULT_RULES[config.arch]}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -64,7 +67,7 @@ class Shelf:
         return tuple(self._where)
 
     def about(self) -> list[dict[str, Any]]:
-        """Say of each model its name, architecture and classes, without loading it."""
+        """Say of each model its name, architecture, classes and default rule, without loading it."""
         return [dict(each) for each in self._about.values()]
 
     def name_of(self, name: str | None) -> str:

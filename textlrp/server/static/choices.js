@@ -75,7 +75,8 @@ export class Choice {
 
   label() {
     const { model, target, rule, gates } = this.selects;
-    const shown = [model.value, rule.value, gates.disabled ? "" : `gates ${gates.value}`, target.selectedOptions[0].text];
+    const named = rule.value === "default" ? `${this.model.rule} (default)` : rule.value;
+    const shown = [model.value, named, gates.disabled ? "" : `gates ${gates.value}`, target.selectedOptions[0].text];
     return shown.filter(Boolean).join(" · ");
   }
 }
