@@ -9,6 +9,7 @@ import numpy as np
 from textlrp.explaining import DEFAULT_RULES
 from textlrp.faithfulness import Evaluation
 from textlrp.faithfulness.statistics import Interval
+from textlrp.lrp import GATES
 
 __all__ = ["DEFAULT", "MARGIN", "chosen", "default_of", "defaults", "shown", "value_n"]
 
@@ -33,7 +34,8 @@ def chosen(found: Evaluation) -> str:
     """Return the rule and gate rule that validation texts choose: first the rule under gates *all*, then the gates."""
     held = DEFAULT
     for gated in (False, True):
-        names = [each for each in found.methods if each != "random" and (":" in each) == gated and not each.endswith(":zero")]
+        names = [each for each in found.methods if each != "random" and (":" in each) == gated]
+        names = [each for each in names if GATES[each.partition(":")[2] or "all"].conserves]
         ahead = [each for each in names if displaces(found, each, held)]
         held = max(ahead, key=lambda each: found.interval(each, "separation").mean, default=held)
     return held

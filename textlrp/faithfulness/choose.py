@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Candidate", "Recommendation", "recommend"]
 
 CRITERION = "separation"
-KEEPING = tuple(gate for gate in lrp.GATES if gate != "zero")  # "zero" books half of every gated product as lost
+KEEPING = tuple(name for name, gate in lrp.GATES.items() if gate.conserves)
 FIRST = 10  # texts in the first round
 KEEP = 0.05  # a candidate whose chance to be better than the leader is below this is dropped
 

@@ -35,6 +35,7 @@ class Gate:
     split: Callable[[torch.Tensor, torch.Tensor, float], Split]
     reaches_gates: bool = True  # whether gates receive any relevance
     by_value: bool = False  # whether the shares depend on z_g and z_s
+    conserves: bool = True  # whether gate and signal together get all that stabilisers leave
 
 
 def _all(g: torch.Tensor, s: torch.Tensor, epsilon: float) -> Split:
@@ -74,7 +75,13 @@ GATES: dict[str, Gate] = {
         "abs", "in proportion to their magnitudes: R_g = |z_g| / (|z_g| + |z_s|) R, R_s = |z_s| / (…) R", _abs, by_value=True
     ),
     "half": Gate("half", "half each: R_g = R_s = R / 2", _half),
-    "zero": Gate("zero", "half to the signal, and the gate's half is booked as lost: R_s = R / 2", _zero, reaches_gates=False),
+    "zero": Gate(
+        "zero",
+        "half to the signal, and the gate's half is booked as lost: R_s = R / 2",
+        _zero,
+        reaches_gates=False,
+        conserves=False,
+    ),
 }
 
 

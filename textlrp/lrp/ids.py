@@ -122,5 +122,5 @@ def _texts(
 
 def _keeps_texts(index: Any) -> bool:
     """Tell whether an index, such as [:, 1:], leaves the first axis as it is."""
-    every = index[0] == slice(None) if isinstance(index, tuple) and index and isinstance(index[0], slice) else False
-    return every and all(isinstance(each, (slice, int)) for each in index)
+    plain = isinstance(index, tuple) and bool(index) and all(isinstance(each, (slice, int)) for each in index)
+    return plain and index[0] == slice(None)

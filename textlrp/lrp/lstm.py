@@ -96,7 +96,8 @@ class _Walk:
             self.w.append(g[:, : -size - 1])
             self.u.append(g[:, -size - 1 : -1])
             self.bias.append(g[:, -1].contiguous())
-            self.more.append((g.abs() * self.share).t().contiguous())  # [E+H+1, H]
+            if self.share:
+                self.more.append((g.abs() * self.share).t().contiguous())  # [E+H+1, H]
         self.pieces = list(rows.pieces(size))
         known = () if kept is None or not self.given else kept.unbind(0)
         fresh = scratch(like, (3 if self.sure else 4) - len(known), len(sides), *like.shape).unbind(0)
