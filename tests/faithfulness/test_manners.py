@@ -258,6 +258,14 @@ def test_the_recommended_rule_is_the_better_one_and_says_how_to_use_it(dense: An
     dense.explain("A fine film", rule=found.rule, gates=found.gates)
 
 
+def test_what_does_not_conserve_is_recommended_only_if_it_is_named(reviews: Any) -> None:
+    lstm, few = textlrp.load("imdb-lstm"), reviews["text"][:12]
+    usual = faithfulness.recommend(lstm, few, rules=["epsilon"], budget=0.001)
+    named = faithfulness.recommend(lstm, few, rules=["epsilon"], gates=["all", "zero"], budget=0.001)
+    assert {each.gates for each in usual.candidates} == {"all", "prop", "abs", "half"}
+    assert {each.gates for each in named.candidates} == {"all", "zero"}
+
+
 def test_a_budget_that_is_used_up_stops_after_the_first_round(dense: Any, reviews: Any) -> None:
     ticks = itertools.count(0, 100)
     found = faithfulness.recommend(

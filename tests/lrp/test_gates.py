@@ -176,3 +176,11 @@ def test_a_cell_in_a_loop_is_the_layer(name: str, gate_rule: str) -> None:
         lost = {"initial_state": expected.h0.sum() + expected.c0.sum(), **expected.lost}
         assert_ledger(found.ledger, i, lost, scale=max(scale, *(abs(value) for value in lost.values())))
     assert_closed(found)
+
+
+@pytest.mark.parametrize("name", lrp.GATES)
+def test_a_gate_rule_says_whether_gate_and_signal_get_all(name: str) -> None:
+    gate, g, s = lrp.GATES[name], torch.tensor([0.7, -1.2]).double(), torch.tensor([0.4, 2.0]).double()
+    split = gate.split(g, s, 0.0)
+    got = sum(torch.as_tensor(share).double() for share in (split.gate, split.signal) if share is not None)
+    assert gate.conserves == bool(torch.allclose(torch.as_tensor(got), torch.ones(()).double()))
