@@ -139,8 +139,9 @@ def test_whatever_is_damaged_is_done_again(
 def test_other_settings_or_another_model_are_refused(how: dict[str, Any], message: str, few: list[str], tmp_path: Path) -> None:
     stopped(few, tmp_path)
     given = {"model": "imdb-dense", "shard_size": 10, **how}
-    with pytest.raises(CorpusError, match=f"holds an unfinished run with .*{message}"):
+    with pytest.raises(CorpusError, match=f"holds an unfinished run with .*{message}") as refused:
         explain_corpus(given.pop("model"), few, tmp_path, **given)
+    assert str(refused.value).count("(this one has 'gamma')") == (how == {"rule": "gamma"})  # said once
 
 
 def test_another_model_or_source_is_refused_where_a_run_is_finished(bundled_texts: list[str], tmp_path: Path) -> None:

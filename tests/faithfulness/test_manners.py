@@ -264,6 +264,8 @@ def test_what_does_not_conserve_is_recommended_only_if_it_is_named(reviews: Any)
     named = faithfulness.recommend(lstm, few, rules=["epsilon"], gates=["all", "zero"], budget=0.001)
     assert {each.gates for each in usual.candidates} == {"all", "prop", "abs", "half"}
     assert {each.gates for each in named.candidates} == {"all", "zero"}
+    with pytest.raises(UnknownNameError, match=r"unknown gate rule 'nope'.*Known: all, prop"):
+        faithfulness.recommend(lstm, few, gates=["nope"])
 
 
 def test_a_budget_that_is_used_up_stops_after_the_first_round(dense: Any, reviews: Any) -> None:

@@ -71,7 +71,7 @@ def differences(theirs: Any, ours: Mapping[str, Any]) -> str:
             if values.get(name) != other.get(name):
                 called = f"{part} {name}" if part in ("model", "versions", "source") else name
                 found.append(f"{called} {_shown(other.get(name))} (this one has {_shown(values.get(name))})")
-    return ", ".join(found[:4])
+    return ", ".join(list(dict.fromkeys(found))[:4])  # a rule is among the settings and in the shape
 
 
 def _shown(value: Any) -> str:

@@ -139,6 +139,8 @@ def recommend(
     began = clock()
     for rule in rules or ():
         lrp.preset(rule)
+    for gate in gates or ():
+        lrp.gates.gate_rule(gate)
     names = [
         f"LRP {rule}" if gate == "all" else f"LRP {rule}:{gate}"
         for gate in (gates or KEEPING)
