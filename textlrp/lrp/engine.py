@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -60,9 +59,14 @@ def attribute(
     gate = gate_rule(gates)
     composite = Composite() if composite is None else composite
     _check(module, ids, lengths)
-    module = getattr(module, "_orig_mod", module)  # what torch.compile wraps
+    if "_orig_mod" in module._modules:  # torch.compile wraps it
+        module = module.get_submodule("_orig_mod")
     with torch.inference_mode(False), torch.no_grad():
-        tape = Tape(gates=gate.name == "all" and composite.carries, lean=gate.name == "all" and composite.plain and not layers)
+        tape = Tape(
+            gates=gate.name == "all" and composite.carries,
+            lean=gate.name == "all" and composite.plain and not layers,
+            named=layers or bool(composite.rules),
+        )
         source = Var(ids.detach().clone(), None, samples=Samples(0))
         source.ids = not ids.is_floating_point()
         source.positions = torch.arange(ids.numel(), device=ids.device).view(ids.shape) if source.ids else None
@@ -71,11 +75,14 @@ def attribute(
             tape,
             Names(module, attribute.__code__, len(ids)),
             frozenset(composite.operations),
-            steps=ids[0].numel() if len(ids) else 1,
+            steps=ids.shape[1:].numel() if len(ids) else 1,
         )
-        with _random_numbers_kept(watch), _uncompiled(module), watch:
-            given = (source.value,) if lengths is None else (source.value, lengths)
-            output = module(*given, **(arguments or {}))
+        given = (source.value,) if lengths is None else (source.value, lengths)
+        try:
+            with torch.compiler.set_stance("force_eager") if watch.names.compiled else nullcontext(), watch:
+                output = module(*given, **(arguments or {}))
+        finally:
+            watch.restore_random()
         end = tape.find(output) if isinstance(output, torch.Tensor) else None
         if not isinstance(output, torch.Tensor):
             raise RelevanceError(
@@ -134,26 +141,3 @@ def _check(module: Any, ids: Any, lengths: Any) -> None:
             raise InputError(f"attribute: lengths must be a tensor [{len(ids)}], one for each text")
         if ids.dim() >= 2 and len(ids) and (int(lengths.max()) > ids.shape[1] or int(lengths.min()) < 0):
             raise InputError(f"attribute: lengths must lie between 0 and {ids.shape[1]}, the width of ids")
-
-
-@contextmanager
-def _random_numbers_kept(watch: Watch) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        if watch.random is not None:
-            torch.set_rng_state(watch.random)
-            if watch.random_cuda:
-                torch.cuda.set_rng_state_all(watch.random_cuda)
-
-
-@contextmanager
-def _uncompiled(module: nn.Module) -> Iterator[None]:
-    """Run compiled parts of the model as Python."""
-    if "torch._dynamo" not in sys.modules or not any(
-        hasattr(part, "_orig_mod") or getattr(part, "_compiled_call_impl", None) is not None for part in module.modules()
-    ):
-        yield
-        return
-    with torch.compiler.set_stance("force_eager"):
-        yield

@@ -62,7 +62,7 @@ class Watch(TorchFunctionMode):
             self.random_cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
         if name == "linear":
             return weighted.linear(tape, self.names, func, args, kwargs)
-        leaves = [leaf for leaf in flatten((args, tuple(kwargs.values()))) if isinstance(leaf, torch.Tensor)]
+        leaves = [leaf for leaf in flatten((args, *kwargs.values()) if kwargs else args) if isinstance(leaf, torch.Tensor)]
         writing = (name.endswith("_") and not name.endswith("__")) or name == "__setitem__"
         if writing and leaves and self.names.is_state(leaves[0]):
             return leaves[0]  # the model's own numbers are not touched
@@ -93,6 +93,13 @@ class Watch(TorchFunctionMode):
         if isinstance(func, FunctionType) and (func.__module__ or "").startswith("torch."):
             return self.descend(func, args, kwargs)
         return self.custom(func, name, args, kwargs, tracked)
+
+    def restore_random(self) -> None:
+        """Set the state of the random numbers back, if the model drew any."""
+        if self.random is not None:
+            torch.set_rng_state(self.random)
+            if self.random_cuda:
+                torch.cuda.set_rng_state_all(self.random_cuda)
 
     def __call__(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
         """Run `func` under watch again."""

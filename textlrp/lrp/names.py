@@ -8,6 +8,7 @@ embeddings) or shared do not matter. Functional code that holds parameters itsel
 from __future__ import annotations
 
 import sys
+from functools import cached_property
 from types import CodeType
 
 import torch
@@ -27,9 +28,9 @@ class Names:
         self._module = module
         self._stop = stop
         self.batch = batch
-        self._modules: dict[int, str] = {}
-        self._owners: dict[int, list[tuple[nn.Module, str, str]]] = {}
-        self._buffers: dict[int, torch.Tensor] = {}
+        self._modules: dict[int, tuple[str, nn.Module]] = {}
+        self._buffers: dict[int, torch.Tensor] = {}  # as they are before the model runs
+        self.compiled = False  # whether parts of it are wrapped by torch.compile
         self._visit(module, "")
 
     def _visit(self, module: nn.Module, name: str) -> None:
@@ -41,16 +42,22 @@ class Names:
                 f"{type(self._module).__name__}: a scripted or traced module cannot be seen into; explain the Python module "
                 "it was made from"
             )
-        self._modules[id(module)] = name
-        for key, parameter in module._parameters.items():
-            if parameter is not None:
-                self._owners.setdefault(id(parameter), []).append((module, name, key))
-        for buffer in module._buffers.values():
-            if buffer is not None:
-                self._buffers[id(buffer)] = buffer
+        self._modules[id(module)] = name, module
+        self.compiled = self.compiled or module._compiled_call_impl is not None or "_orig_mod" in module._modules
+        if module._buffers:
+            self._buffers.update((id(each), each) for each in module._buffers.values() if each is not None)
         for key, each in module._modules.items():
             if each is not None:
                 self._visit(each, f"{name}.{key}" if name else key)
+
+    @cached_property
+    def _owners(self) -> dict[int, list[tuple[nn.Module, str, str]]]:
+        owners: dict[int, list[tuple[nn.Module, str, str]]] = {}
+        for name, module in self._modules.values():
+            for key, parameter in module._parameters.items():
+                if parameter is not None:
+                    owners.setdefault(id(parameter), []).append((module, name, key))
+        return owners
 
     def running(self) -> nn.Module:
         """Return the innermost module that is running."""
@@ -68,7 +75,8 @@ class Names:
 
     def name(self, module: nn.Module) -> str:
         """Return the dotted name of a module of the model; the model itself is ''."""
-        return self._modules.get(id(module), "")
+        found = self._modules.get(id(module))
+        return found[0] if found else ""
 
     def is_parameter(self, tensor: torch.Tensor) -> bool:
         """Tell whether a tensor is a parameter of the model, or a view of one."""

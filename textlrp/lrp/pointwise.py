@@ -20,6 +20,10 @@ from textlrp.lrp.tape import Node, Tape, Var
 
 __all__ = ["Passing", "Pointwise", "pointwise"]
 
+_IN_PLACE = frozenset(  # these take `inplace`, which may stand among the other arguments
+    ["relu", "leaky_relu", "elu", "selu", "celu", "silu", "mish", "hardtanh", "relu6", "hardswish", "hardsigmoid", "threshold"]
+)
+
 
 class Passing(Node):
     """The identity: dropout in evaluation, casts."""
@@ -74,31 +78,19 @@ class Pointwise(Node):
 
 def pointwise(func: Callable[..., Any], name: str, tape: Tape, args: Any, kwargs: Any) -> Any:
     """Run a pointwise function, and put it on the tape."""
-    kwargs = dict(kwargs)
-    if "input" in kwargs:
-        args = (kwargs.pop("input"), *args)
-    kwargs.pop("inplace", None)
+    if kwargs:
+        kwargs = dict(kwargs)
+        if "input" in kwargs:
+            args = (kwargs.pop("input"), *args)
+        kwargs.pop("inplace", None)
     if name == "rrelu":
-        kwargs["training"] = False
-    if name in (
-        "relu",
-        "leaky_relu",
-        "elu",
-        "selu",
-        "celu",
-        "silu",
-        "mish",
-        "hardtanh",
-        "relu6",
-        "hardswish",
-        "hardsigmoid",
-        "threshold",
-    ):
-        args = tuple(each for place, each in enumerate(args) if not isinstance(each, bool))
+        kwargs = {**kwargs, "training": False}
+    if len(args) > 1 and name in _IN_PLACE:
+        args = tuple(each for each in args if not isinstance(each, bool))
     x = tape.find(args[0])
     if x is None:
         return NotImplemented
     value = func(*args, **kwargs)
-    if x is not None and not x.ids:
+    if not x.ids:
         tape.record(Pointwise(func, name, x, args[1:], kwargs), value, gate=name in GATING)
     return value

@@ -45,7 +45,7 @@ class Run:
         self.steps = steps
         self.layers: dict[str, LayerRelevance] | None = {} if layers else None
         self.ids = source.value
-        self.words = torch.zeros(source.value.numel() if source.ids else 0, dtype=dtype, device=device)  # of ids: [B·T]
+        self.words = torch.zeros(source.value.numel(), dtype=dtype, device=device) if source.ids else self._nothing  # [B·T]
         self._absorbed: torch.Tensor | None = None
         self.delivered = self.ledger["words"]  # [B], by the embedding that was met last
         self.over_time: dict[str, list[Any]] = {}
@@ -54,21 +54,23 @@ class Run:
         """Go through the tape from its end, and let go of each node as soon as its relevance has been passed on."""
         while tape.nodes:
             node = tape.nodes.pop()
-            if any(out.reached for out in node.outputs):
-                self._pass(node)
+            for out in node.outputs:
+                if out.reached:
+                    self._pass(node)
+                    break
             node.forget()
         self._add_steps()
 
     def _pass(self, node: Node) -> None:
-        named = self.layers is not None and node.place
-        if named:
-            before = {id(v): (v.c, v.r) for v in node.inputs}
-            reads = any(var.ids for var in node.inputs)
-            out = self.ledger["words"] if reads else self._total(tuple(var for var in node.outputs if var not in node.inside))
-            self._absorbed = None
+        if self.layers is None or not node.place:
+            node.backward(self)
+            return
+        before = {id(v): (v.c, v.r) for v in node.inputs}
+        reads = any(var.ids for var in node.inputs)
+        out = self.ledger["words"] if reads else self._total(tuple(var for var in node.outputs if var not in node.inside))
+        self._absorbed = None
         node.backward(self)
-        if named:
-            self._note(node, out, before)
+        self._note(node, out, before)
 
     def _add_steps(self) -> None:
         for name, levels in self.over_time.items():
@@ -86,13 +88,14 @@ class Run:
 
     def book_total(self, key: str, amount: torch.Tensor) -> None:
         """Add `amount` [B] to an entry of the ledger."""
-        if key not in self.ledger:
+        held = self.ledger.get(key)
+        if held is None:
             if not bool((amount != 0).any()):
                 return
-            self.ledger[key] = torch.zeros_like(amount)
-        held = self.ledger[key]
-        first = held is self._nothing and amount.dtype == held.dtype
-        self.ledger[key] = amount if first else held + amount
+            self.ledger[key] = amount
+        else:
+            first = held is self._nothing and amount.dtype == held.dtype
+            self.ledger[key] = amount if first else held + amount
         if self.layers is not None:
             self._absorbed = amount if self._absorbed is None else self._absorbed + amount
 

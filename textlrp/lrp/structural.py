@@ -27,9 +27,15 @@ def flatten(result: Any) -> list[Any]:
     >>> flatten((1, [2, (3,)]))
     [1, 2, 3]
     """
-    if isinstance(result, (tuple, list)):
-        return [leaf for part in result for leaf in flatten(part)]
-    return [result]
+    if not isinstance(result, (tuple, list)):
+        return [result]
+    leaves: list[Any] = []
+    for part in result:
+        if isinstance(part, (tuple, list)):
+            leaves += flatten(part)
+        else:
+            leaves.append(part)
+    return leaves
 
 
 def swap(thing: Any, change: Callable[[Any], Any]) -> Any:

@@ -7,6 +7,7 @@ the activation; flat, w² and z-box rules, spread biases and gates make it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -44,6 +45,8 @@ class Samples:
 
     def total(self, amount: torch.Tensor, batch: int) -> torch.Tensor:
         """Sum `amount` over everything but the texts: [B]."""
+        if self.dim == 0 and self.index is None:
+            return amount.flatten(1).sum(1) if amount.dim() > 1 else amount
         if self.dim is not None:
             rest = [d for d in range(amount.dim()) if d != self.dim]
             amount = amount.sum(rest) if rest else amount
@@ -134,7 +137,7 @@ class Var:
         if self.c is None:
             return torch.zeros(self.shape, device=self.value.device) if self.r is None else self.r
         product = self.value * self.c
-        if product.numel() and bool(product.sum().isnan()):  # −inf · 0 of a masked maximum is no relevance
+        if math.isnan(product.sum().item()):  # −inf · 0 of a masked maximum is no relevance
             product = torch.where(self.c == 0, 0.0, product)
         return product if self.r is None else product + self.r
 
@@ -169,9 +172,10 @@ class Node:
 class Tape:
     """Every node in the order of the forward pass, and the tensors they made."""
 
-    def __init__(self, *, gates: bool = False, lean: bool = False) -> None:
+    def __init__(self, *, gates: bool = False, lean: bool = False, named: bool = True) -> None:
         self.gates = gates  # whether recurrent layers are to keep their gates
         self.lean = lean  # whether all relevance is a carry, by rules that do not read a layer's input
+        self.named = named  # whether anybody asks for the names of layers
         self.nodes: list[Node] = []
         self._vars: dict[int, Var] = {}
         self._order: list[Var] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -115,12 +116,20 @@ def _weights(target: Target, logits: torch.Tensor, classes: Sequence[str] | None
     return torch.zeros_like(logits).scatter_(1, _at(indices, logits)[:, None], 1.0)
 
 
+@lru_cache(maxsize=64)
+def _row(at: int, count: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Return 1 for one class, and 0 for the others: [C], not to be written into."""
+    row = torch.zeros(count, dtype=dtype)
+    row[at] = 1.0
+    return row.to(device)
+
+
 def _one(logits: torch.Tensor, at: int | torch.Tensor) -> Start:
     """Start with the logit of one class, or of one for each text, [B, 1]."""
-    weights = torch.zeros_like(logits)
     if isinstance(at, int):
-        weights.select(1, at).fill_(1.0)
-        return Start(weights, None, logits.select(1, at).clone())
+        row = _row(at, logits.shape[1], logits.dtype, logits.device)
+        return Start(torch.empty_like(logits).copy_(row), None, logits.select(1, at).clone())
+    weights = torch.zeros_like(logits)
     return Start(weights.scatter_(1, at, 1.0), None, logits.gather(1, at)[:, 0])
 
 

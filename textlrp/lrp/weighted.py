@@ -46,7 +46,7 @@ class Weighted(Ruled):
         linear: LinearMap,
         x: Var,
         operation: str,
-        place: tuple[str, nn.Module],
+        place: tuple[str, nn.Module | None],
         *,
         shape_alone: bool = False,
     ) -> None:
@@ -108,8 +108,9 @@ def linear(tape: Tape, names: Names, func: Any, args: tuple[Any, ...], kwargs: d
         x = _state(tape, given["input"])
     if x is not None:
         weight, bias = given["weight"], given.get("bias")
-        dense = DenseMap(wide(weight.detach()), None if bias is None else wide(bias.detach()))
-        tape.record(Weighted(nn.Linear, dense, x, "linear", names.layer(weight, "linear"), shape_alone=tape.lean), value)
+        dense = DenseMap(wide(weight), None if bias is None else wide(bias))
+        place = names.layer(weight, "linear") if tape.named else ("", None)
+        tape.record(Weighted(nn.Linear, dense, x, "linear", place, shape_alone=tape.lean), value)
     return value
 
 
@@ -134,7 +135,8 @@ def conv1d(tape: Tape, names: Names, func: Any, args: tuple[Any, ...], kwargs: d
         padding = reach // 2
     shaped = None if bias is None else wide(bias.detach())[:, None]
     conv = ConvMap(wide(weight.detach()), shaped, stride, _one(padding), dilation, given.get("groups", 1))
-    tape.record(Weighted(nn.Conv1d, conv, x, "conv1d", names.layer(weight, "conv1d"), shape_alone=tape.lean), value)
+    place = names.layer(weight, "conv1d") if tape.named else ("", None)
+    tape.record(Weighted(nn.Conv1d, conv, x, "conv1d", place, shape_alone=tape.lean), value)
     return value
 
 
