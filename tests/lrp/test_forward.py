@@ -107,12 +107,13 @@ def test_relevance_is_the_same_in_one_stretch_and_in_many(monkeypatch: pytest.Mo
     [
         (lrp.Epsilon(), "all", True),
         (lrp.Gamma(), "all", True),
-        (lrp.ZPlus(), "all", False),
-        (lrp.Epsilon(bias="share"), "all", False),
+        (lrp.ZPlus(), "all", True),
+        (lrp.ZPlus(), "zero", True),
         (lrp.Zero(), "half", False),
+        (lrp.Epsilon(), "prop", False),
     ],
 )
-def test_gates_are_kept_only_where_a_rule_can_use_them(
+def test_gates_are_kept_only_where_they_take_no_relevance(
     rule: lrp.Rule, gates: str, used: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[bool] = []

@@ -47,9 +47,10 @@ class Tally:
 
     amounts: dict[str, torch.Tensor] = field(default_factory=dict)
 
-    def book(self, key: str, amount: torch.Tensor) -> None:
-        """Add an amount [T, B, H] or [B, H]."""
+    def book(self, key: str, amount: torch.Tensor, times: float = 1.0) -> None:
+        """Add an amount [T, B, H] or [B, H], so many times."""
         total = amount.sum([d for d in range(amount.dim()) if d != amount.dim() - 2])
+        total = total if times == 1 else total * times
         self.amounts[key] = self.amounts[key] + total if key in self.amounts else total
 
 

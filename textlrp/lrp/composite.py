@@ -11,7 +11,7 @@ from torch import nn
 
 from textlrp.errors import InputError
 from textlrp.lrp.rule import Plain, Rule
-from textlrp.lrp.rules import Epsilon, Gamma
+from textlrp.lrp.rules import Epsilon
 
 __all__ = ["Composite", "Layer", "Selector"]
 
@@ -70,18 +70,10 @@ class Composite:
         return f"{', '.join(others)} else {self.default}" if others else str(self.default)
 
     @property
-    def carries(self) -> bool:
-        """Whether any of the rules sends relevance back as a carry that the fast LSTM takes, with biases absorbed."""
-        return any(isinstance(rule, (Plain, Gamma)) and rule.bias == "absorb" for rule in self._every)
-
-    @property
     def plain(self) -> bool:
-        """Whether all of the rules do, by the contributions themselves; and no operation has a rule of its own."""
-        return not self.operations and all(isinstance(rule, Plain) and rule.bias == "absorb" for rule in self._every)
-
-    @property
-    def _every(self) -> list[Rule]:
-        return [self.default, *(rule for _, rule in self.rules)]
+        """Whether all rules share by the contributions themselves and absorb biases, and no operation has a rule of its own."""
+        rules = self.default, *(rule for _, rule in self.rules)
+        return not self.operations and all(isinstance(rule, Plain) and rule.bias == "absorb" for rule in rules)
 
     def rule_for(self, layer: Layer) -> Rule:
         """Return the rule of the first entry that matches `layer`, else the default."""

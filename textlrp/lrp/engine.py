@@ -63,7 +63,7 @@ def attribute(
         module = module.get_submodule("_orig_mod")
     with torch.inference_mode(False), torch.no_grad():
         tape = Tape(
-            gates=gate.name == "all" and composite.carries,
+            gates=not gate.reaches_gates,  # else all pre-activations are worked out once more anyway
             lean=gate.name == "all" and composite.plain and not layers,
             named=layers or bool(composite.rules),
         )

@@ -52,7 +52,7 @@ def _zero(g: torch.Tensor, s: torch.Tensor, epsilon: float) -> Split:
 
 def _prop(g: torch.Tensor, s: torch.Tensor, epsilon: float) -> Split:
     total = g + s
-    stabiliser = signed(total + 0.0, epsilon)
+    stabiliser = signed(total, epsilon)  # −0 comes of two zeros only, to which nothing goes
     over = inverse(total.add_(stabiliser), epsilon)
     return Split(g * over, s * over, stabiliser.mul_(over) if epsilon else (over == 0).to(over.dtype))
 

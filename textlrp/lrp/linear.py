@@ -14,9 +14,9 @@ import torch
 from textlrp.lrp.maps import LinearMap
 from textlrp.lrp.numbers import inverse, quotient, sign, signed, stabilise
 from textlrp.lrp.rule import Free, Plain, Rule, Signed
-from textlrp.lrp.rules import Flat, Gamma, WSquare, ZBox
+from textlrp.lrp.rules import AlphaBeta, Flat, Gamma, WSquare, ZBox
 from textlrp.lrp.share import Book, Carried, Messages, Part, Share
-from textlrp.lrp.signed import GammaShare, SignedShare
+from textlrp.lrp.signed import AlphaBetaShare, GammaShare, SignedShare
 
 __all__ = ["absorbing", "prepare", "propagate"]
 
@@ -29,8 +29,13 @@ class PlainShare(Share):
         self.z = z if rule.bias != "share" or bias is None else z - bias
         self.stabiliser = signed(self.z + 0.0, rule.epsilon)  # −0 + 0 = 0
         self.stable = self.z + self.stabiliser
-        self.factors = inverse(self.stable, rule.epsilon)[None]
+        self.over = inverse(self.stable, rule.epsilon)
         self.by_relevance = rule.epsilon == 0
+
+    @property
+    def factors(self) -> Messages:
+        """1 / (z + ε sign z)."""
+        return self.over[None]
 
     def taken(self, messages: Messages) -> torch.Tensor:
         """Return b q."""
@@ -42,9 +47,16 @@ class PlainShare(Share):
         linear, x = part
         return linear.transpose(messages[0], linear.weight, x), None
 
-    def book(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
+    def linearly(self, part: Part) -> tuple[torch.Tensor, torch.Tensor | None] | None:
+        """Return the weight."""
+        return None if self.rule.bias == "spread" else (part[0].weight[None], None)
+
+    def summed(self, y: torch.Tensor, messages: Messages) -> torch.Tensor | None:
+        """Return Σ_i x_i Σ_j w_ji q_j = Σ_j y_j q_j."""
+        return None if self.rule.bias == "spread" else messages[0].mul_(y).sum(-1)
+
+    def book_rest(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
         """Book ε sign(z) q, and relevance at z = 0 if there is no stabiliser."""
-        super().book(relevance, messages, book)
         if self.rule.epsilon:
             book("stabiliser", self.stabiliser * messages[0])
         else:
@@ -69,7 +81,7 @@ class FreeShare(Share):
         self.own = own
         total = torch.as_tensor(total if self.bias is None else total + own, dtype=z.dtype, device=z.device)
         self.total, self.stable = total, stabilise(total, rule.epsilon)
-        self.factors = quotient(self.stable.new_ones(()), self.stable).expand(z.shape)[None]
+        self.over = quotient(self.stable.new_ones(()), self.stable).expand(z.shape)
 
     def _bounds(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         assert isinstance(self.rule, ZBox)
@@ -79,6 +91,11 @@ class FreeShare(Share):
     def _boxed(self, linear: LinearMap, x: torch.Tensor) -> torch.Tensor:
         w, (low, high) = linear.weight, self._bounds(x)
         return linear.apply(x, w) - linear.apply(low, w.clamp(min=0)) - linear.apply(high, w.clamp(max=0))
+
+    @property
+    def factors(self) -> Messages:
+        """1 / Σ of what is shared by."""
+        return self.over[None]
 
     def taken(self, messages: Messages) -> torch.Tensor:
         """Return the bias's own contribution, times q."""
@@ -97,9 +114,8 @@ class FreeShare(Share):
         r = r - low * linear.transpose(q, w.clamp(min=0), x) - high * linear.transpose(q, w.clamp(max=0), x)
         return None, r
 
-    def book(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
+    def book_rest(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
         """Book what the stabiliser took, and relevance of outputs without any input."""
-        super().book(relevance, messages, book)
         if self.rule.epsilon:
             book("stabiliser", self.rule.epsilon * sign(self.total) * messages[0])
         book("rule", relevance * (self.stable == 0))
@@ -109,8 +125,10 @@ def prepare(rule: Rule, parts: Sequence[Part], bias: torch.Tensor | None, z: tor
     """Return how z = Σ_parts W x + b shares relevance under `rule`."""
     if isinstance(rule, Plain):
         return PlainShare(rule, parts, bias, z)
-    if isinstance(rule, Gamma) and not (rule.bias == "share" and bias is not None):
+    if isinstance(rule, Gamma):
         return GammaShare(rule, parts, bias, z)
+    if isinstance(rule, AlphaBeta):
+        return AlphaBetaShare.able(rule, parts, bias, z) or SignedShare(rule, parts, bias, z)
     if isinstance(rule, Signed):
         return SignedShare(rule, parts, bias, z)
     assert isinstance(rule, Free)
@@ -147,7 +165,7 @@ def propagate(
         assert c is not None  # c z / z = c, also where z = 0
         messages: Messages = c[None]
         share: Share = PlainShare(rule, [(linear, x)], linear.bias, z)
-        Share.book(share, c, messages, book)
+        share.book_bias(messages, book)
         return share.back((linear, x), messages)
     relevance = r if c is None else (z * c if r is None else z * c + r)
     assert relevance is not None

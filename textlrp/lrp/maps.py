@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch.nn import functional
@@ -17,10 +17,21 @@ class LinearMap:
 
     weight: torch.Tensor
     bias: torch.Tensor | None  # shaped to broadcast against z
+    _magnitudes: dict[float, torch.Tensor] = field(default_factory=dict, init=False, repr=False)
+
+    def magnitudes(self, part: float) -> torch.Tensor:
+        """Return the weight, and a part of |weight|: [2, …]."""
+        if part not in self._magnitudes:
+            self._magnitudes[part] = torch.stack((self.weight, self.weight.abs() * part))
+        return self._magnitudes[part]
 
     def apply(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Return Σ_i x_i w_ji, without the bias."""
         raise NotImplementedError
+
+    def add(self, total: torch.Tensor, x: torch.Tensor, weight: torch.Tensor) -> None:
+        """Add Σ_i x_i w_ji to `total`."""
+        total += self.apply(x, weight)
 
     def transpose(self, q: torch.Tensor, weight: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
         """Return Σ_j w_ji q_j, in the shape of the input `like`."""
@@ -37,6 +48,10 @@ class LinearMap:
     def sums(self, weight: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
         """Return Σ_i w_ji over the inputs of each output, to broadcast against z: what inputs of one would give."""
         return self.apply(torch.ones_like(like), weight)
+
+    def heard(self, x: torch.Tensor) -> torch.Tensor:
+        """Tell of which outputs any input is not 0, to broadcast against z."""
+        return self.apply(x.abs(), torch.ones_like(self.weight)) > 0
 
     def fan_in(self, like: torch.Tensor) -> torch.Tensor | float:
         """Return how many inputs each output has."""
@@ -56,6 +71,10 @@ class DenseMap(LinearMap):
         """Return x Wᵀ."""
         return x @ weight.t()
 
+    def add(self, total: torch.Tensor, x: torch.Tensor, weight: torch.Tensor) -> None:
+        """Add x Wᵀ, in one call."""
+        total.view(-1, total.shape[-1]).addmm_(x.reshape(-1, x.shape[-1]), weight.t())
+
     def transpose(self, q: torch.Tensor, weight: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
         """Return q W."""
         return q @ weight
@@ -71,6 +90,10 @@ class DenseMap(LinearMap):
     def sums(self, weight: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
         """Return the sums of the rows."""
         return weight.sum(1)
+
+    def heard(self, x: torch.Tensor) -> torch.Tensor:
+        """Tell which rows are not all 0."""
+        return x.any(-1, keepdim=True)
 
     def fan_in(self, like: torch.Tensor) -> float:
         """Return the number of inputs."""

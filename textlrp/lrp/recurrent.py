@@ -33,7 +33,6 @@ CELLS: dict[str, type[nn.Module]] = {
     "rnn_tanh_cell": nn.RNNCell,
     "rnn_relu_cell": nn.RNNCell,
 }
-_STEPWISE = {"lstm": stepwise_lstm.lstm, "gru": stepwise.gru, "rnn": stepwise.rnn}
 
 
 class Level(Ruled):
@@ -126,17 +125,25 @@ class Level(Ruled):
         if carried and self.operation.startswith("lstm") and self.cells[0].projection is None:
             return self._fast(run, x, rule)
         carried = carried and isinstance(rule, Plain)
-        found: list[tuple[Order | Rows, Back]] = []
-        for d, cell in enumerate(self.cells):
-            order = Order.of(x, self.sizes, batch_first=self.batch_first, reverse=d == 1)
+        found, sides = [], []
+        orders = [Order.of(x, self.sizes, batch_first=self.batch_first, reverse=d == 1) for d in range(len(self.cells))]
+        for d, (order, cell) in enumerate(zip(orders, self.cells, strict=True)):
             above, h = self._above(run, d, order)
             seen, states = order.see(x), [self._value(place)[d] for place in range(1, len(self.given))]
             if carried and self.operation.startswith("gru"):
-                found.append((order, gru_all(seen, h, states[0], cell, above, rule.epsilon, steps=run.steps)))
+                found.append(gru_all(seen, h, states[0], cell, above, rule.epsilon, steps=run.steps))
+            elif self.operation.startswith("lstm"):
+                kept = None if self.kept is None else [order.filled(part[d]) for part in self.kept]
+                sides.append(stepwise_lstm.Direction(seen, h, states[0], states[1], cell, above, rule, run.gate, kept))
             else:
-                walk = _STEPWISE[self.operation.split("_")[0]]
-                found.append((order, walk(seen, h, states[0], states[-1], cell, above, rule, run.gate, steps=run.steps)))
-        return found
+                walk = stepwise.gru if self.operation.startswith("gru") else stepwise.rnn
+                found.append(walk(seen, h, states[0], states[0], cell, above, rule, run.gate, steps=run.steps))
+        found += stepwise_lstm.lstm(sides, run.gate, steps=run.steps, summed=self._summed(run)) if sides else []
+        return list(zip(orders, found, strict=True))
+
+    def _summed(self, run: Run) -> bool:
+        """Tell whether only the sum of the relevance of each x is asked for."""
+        return run.layers is None and self.known[0] is not None and self.known[0].summed
 
     def _fast(self, run: Run, x: torch.Tensor, rule: Rule) -> list[tuple[Order | Rows, Back]]:
         """An LSTM under the *all* gate rule, as rows; what is read backwards is turned before and after."""
@@ -150,9 +157,8 @@ class Level(Ruled):
             sides.append(Direction(*read, h0, c0, cell, end if end is None or self.single else end[d]))
         out.value = x.new_empty(0)  # it lies in the sides now
         del h
-        summed = run.layers is None and self.known[0] is not None and self.known[0].summed
         gamma = rule.gamma if isinstance(rule, Gamma) else 0.0
-        backs = lstm_all(rows, sides, q, rule.epsilon, self.kept, gamma=gamma, steps=run.steps, summed=summed)
+        backs = lstm_all(rows, sides, q, rule.epsilon, self.kept, gamma=gamma, steps=run.steps, summed=self._summed(run))
         return [(rows, _turned(rows, back) if d else back) for d, back in enumerate(backs)]
 
     def _carried(self, rows: Rows, x: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 
 from textlrp.errors import InputError
-from textlrp.lrp.numbers import inverse, sign, signed, stabilise, where_positive
+from textlrp.lrp.numbers import where_positive
 from textlrp.lrp.rule import Factors, Free, Plain, Rule, Signed
 
 __all__ = ["RULES", "AlphaBeta", "Epsilon", "Flat", "Gamma", "WSquare", "ZBox", "ZPlus", "Zero"]
@@ -48,7 +48,7 @@ class Epsilon(Plain):
 
 
 @dataclass(frozen=True)
-class Gamma(Signed):
+class Gamma(Rule):
     """LRP-γ: contributions that agree with the sign of the output count 1 + γ times.
 
     For z_j ≥ 0: R_i = Σ_j (a_ij + γ a⁺_ij) / (Σ_i (a_ij + γ a⁺_ij) + b_j + γ b⁺_j) · R_j, for z_j < 0 with a⁻ and b⁻ instead
@@ -75,22 +75,6 @@ class Gamma(Signed):
         super().__post_init__()
         if not 0 <= self.gamma < float("inf"):
             raise InputError(f"Gamma: gamma must be a number, 0 or more, not {self.gamma!r}")
-
-    def factors(self, p: torch.Tensor, n: torch.Tensor, b: torch.Tensor | None, z: torch.Tensor) -> Factors:
-        """Return P = (1 + γ[z ≥ 0]) / d and N = (1 + γ[z < 0]) / d with the stabilised denominator d.
-
-        Asked for where biases are shared, which z holds and p and n do not; elsewhere there is a shorter way (signed.py).
-        """
-        assert b is None
-        s = sign(z)
-        up, down = ((1.0 + side).mul_(self.gamma / 2).add_(1.0) for side in (s, -s))  # 1 + γ[z ≥ 0], 1 + γ[z < 0]
-        d = up * p + down * n
-        over = inverse(stabilise(d, self.epsilon), self.epsilon)
-        if self.epsilon:
-            stabiliser, loss = signed(d + 0.0, self.epsilon).mul_(over), None
-        else:
-            stabiliser, loss = None, (over == 0).to(d.dtype)
-        return Factors(up.mul_(over), down.mul_(over), stabiliser, loss)
 
 
 @dataclass(frozen=True)

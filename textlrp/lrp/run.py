@@ -82,9 +82,10 @@ class Run:
         """Return the rule for a layer, which is described only if the composite has to tell it from others."""
         return self.composite.rule_for(layer()) if self.composite.rules else self.composite.default
 
-    def book(self, key: str, var: Var, amount: torch.Tensor) -> None:
-        """Add `amount`, which has the shape of `var`, to an entry of the ledger, text by text."""
-        self.book_total(key, var.samples().total(amount, self.batch))
+    def book(self, key: str, var: Var, amount: torch.Tensor, times: float = 1.0) -> None:
+        """Add `amount`, which has the shape of `var`, so many times to an entry of the ledger, text by text."""
+        total = var.samples().total(amount, self.batch)
+        self.book_total(key, total if times == 1 else total * times)
 
     def book_total(self, key: str, amount: torch.Tensor) -> None:
         """Add `amount` [B] to an entry of the ledger."""

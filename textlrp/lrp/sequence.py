@@ -49,6 +49,12 @@ class Order:
             data = data.transpose(0, 1)
         return data.flip(0) if self.reverse else data
 
+    def filled(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return rows in reading order, [N, …], as [T, B, …]; 0 where there is no word."""
+        if self.sizes is None:
+            return rows.unflatten(0, (self.steps, -1))
+        return pad(rows, self.sizes, False, 0.0, self.steps)[0]
+
     def back(self, data: torch.Tensor) -> torch.Tensor:
         """Return [T, B, …] in the order of the data."""
         if self.sizes is not None:

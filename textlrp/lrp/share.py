@@ -12,23 +12,31 @@ from textlrp.lrp.rules import Flat
 
 __all__ = ["Book", "Carried", "Messages", "Part", "Share"]
 
-Book = Callable[[str, torch.Tensor], None]  # an entry of the ledger, and an amount in the shape of z
+Book = Callable[..., None]  # an entry of the ledger, an amount in the shape of z, and, if not 1, how many times it counts
 Part = tuple[LinearMap, torch.Tensor]  # a map, and its input
 Messages = torch.Tensor  # [F, …]: one or two, each in the shape of z
 Carried = tuple[torch.Tensor | None, torch.Tensor | None]  # c and r
 
 
 class Share:
-    """The interface: how one linear map z = Σ_parts W x + b shares relevance. `factors` [F, …] are the multiples of R that go
-    out."""
+    """The interface: how one linear map z = Σ_parts W x + b shares relevance, in F kinds of messages."""
 
-    factors: Messages
+    kinds: int = 1
     by_relevance: bool = True  # whether `book` needs to know the relevance
 
     def __init__(self, rule: Rule, parts: Sequence[Part], bias: torch.Tensor | None) -> None:
         self.rule = rule
         self.fan_in = sum(linear.fan_in(x) for linear, x in parts) if rule.bias == "spread" or isinstance(rule, Flat) else 0.0
         self.bias = None if rule.bias == "share" else bias
+
+    @property
+    def factors(self) -> Messages:
+        """The multiples of R that go out, [F, …]."""
+        raise NotImplementedError
+
+    def fill(self, times: torch.Tensor, out: Messages) -> None:
+        """Write the factors, each multiplied with `times`, to `out`; they may be overwritten."""
+        torch.mul(self.factors, times, out=out)
 
     def weigh(self, relevance: torch.Tensor, at: int | None = None) -> Messages:
         """Return the messages for relevance in the shape of z, or of z[at]."""
@@ -53,8 +61,27 @@ class Share:
             r = given if r is None else r + given
         return c, r
 
+    def linearly(self, part: Part) -> tuple[torch.Tensor, torch.Tensor | None] | None:
+        """Return, if c of one part's input is Σ_f W_fᵀ messages_f, the W_f, [F, …], and what the second is multiplied with; if
+        F is 1 and there are two, they lie side by side."""
+        return None
+
+    def summed(self, y: torch.Tensor, messages: Messages) -> torch.Tensor | None:
+        """Return the relevance of the first part's input summed over its features, if that goes without its carry; y = W x.
+        Messages are overwritten."""
+        return None
+
     def book(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
         """Book what is absorbed."""
+        self.book_bias(messages, book)
+        self.book_rest(relevance, messages, book)
+
+    def book_rest(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
+        """Book what the stabiliser took, and what found no taker."""
+        raise NotImplementedError
+
+    def book_bias(self, messages: Messages, book: Book) -> None:
+        """Book what the bias takes; messages may be sums over axes that the bias does not have."""
         if self.bias is None:
             return
         taken = self.taken(messages)

@@ -3,126 +3,207 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 
-from textlrp.lrp.numbers import inverse, sign
-from textlrp.lrp.rule import Signed
-from textlrp.lrp.rules import Gamma
+from textlrp.lrp.numbers import inverse, sign, signed
+from textlrp.lrp.rule import Rule, Signed
+from textlrp.lrp.rules import AlphaBeta, Gamma
 from textlrp.lrp.share import Book, Carried, Messages, Part, Share
 
-__all__ = ["GammaShare", "SignedShare"]
+__all__ = ["AlphaBetaShare", "GammaShare", "SignedShare"]
 
 _RARE = 0.01  # of a sum of magnitudes: a smaller part of one sign is next to nothing
 
 
-class _Magnitudes:
-    """Of each part |w| beside w, the signs of x, and T = Σ |x| |w|: messages m and n go back as Wᵀ m + s(x) |W|ᵀ n."""
+class _ByMagnitudes(Share):
+    """The messages m and n go back as Wᵀ m + s(x) r |W|ᵀ n: contributions a m + r |a| n.
 
-    def __init__(self, parts: Sequence[Part]) -> None:
-        self.weights = {id(linear): torch.stack((linear.weight, linear.weight.abs())) for linear, _ in parts}
-        self.signs = {id(linear): sign(x) for linear, x in parts}
-        self.total: torch.Tensor = sum(linear.apply(x.abs(), self.weights[id(linear)][1]) for linear, x in parts)  # type: ignore[assignment]
-
-    def back(self, part: Part, messages: Messages, at: int | None) -> torch.Tensor:
-        """Return c of one part's input."""
-        linear, x = part
-        signs = self.signs[id(linear)]
-        c, more = linear.transpose_each(messages, self.weights[id(linear)], x)
-        return c.addcmul_(more, signs if at is None else signs[at])
-
-
-class GammaShare(Share):
-    """LRP-γ: to weigh what agrees with z by 1 + γ is to add to each contribution a the part r s(z) |a|, r = γ / (2 + γ), and to
-    divide by z + s(z) (r T + ε / (1 + γ/2)), where T = Σ |a| + |b|.
+    `total` is r (Σ |a| + |b|) + `more`. Where n = m, there is but one kind of messages.
     """
 
-    def __init__(self, rule: Gamma, parts: Sequence[Part], bias: torch.Tensor | None, z: torch.Tensor) -> None:
+    kinds = 2
+
+    def __init__(self, rule: Rule, parts: Sequence[Part], bias: torch.Tensor | None, part: float, more: float) -> None:
         super().__init__(rule, parts, bias)
-        self.magnitudes, self.part = _Magnitudes(parts), rule.gamma / (2 + rule.gamma)
-        self.epsilon, self.by_relevance = rule.epsilon / (1 + rule.gamma / 2), rule.epsilon == 0
-        stable = self.magnitudes.total if bias is None else self.magnitudes.total.add_(bias.abs())
-        self.signs = sign(z)
-        stable = stable.mul_(self.part).add_(self.epsilon).mul_(self.signs).add_(z)
-        over = inverse(stable, rule.epsilon)
-        self.lost = None if rule.epsilon else over == 0
-        self.factors = torch.stack((over, (over * self.signs).mul_(self.part)))
+        self.part = part
+        self.signs = {id(linear): sign(x) for linear, x in parts}
+        self.weights = {id(linear): linear.magnitudes(part) for linear, _ in parts}
+        (first, x), *others = parts
+        self.first = first.apply(x.abs(), self.weights[id(first)][1])  # r Σ |a| of the first part
+        self.total = self.first + (more if self.bias is None else self.bias.abs() * part + more)
+        for linear, x in others:
+            linear.add(self.total, x.abs(), self.weights[id(linear)][1])
 
     def taken(self, messages: Messages) -> torch.Tensor:
-        """Return b m + |b| n."""
+        """Return b m + r |b| n."""
         assert self.bias is not None
-        return torch.addcmul(self.bias * messages[0], self.bias.abs(), messages[1])
+        return torch.addcmul(self.bias * messages[0], self.bias.abs(), messages[-1], value=self.part)
 
     def to_input(self, part: Part, messages: Messages, at: int | None) -> Carried:
         """Return c, which depends on the sign of x."""
-        return self.magnitudes.back(part, messages, at), None
+        linear, x = part
+        signs = self.signs[id(linear)]
+        weights = self.weights[id(linear)]
+        c, more = linear.transpose_each(messages.expand(2, *messages.shape[1:]), weights, x).unbind(0)
+        return c.addcmul_(more, signs if at is None else signs[at]), None
 
-    def book(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
-        """Book what the stabiliser took, and what found no taker."""
-        super().book(relevance, messages, book)
+    def linearly(self, part: Part) -> tuple[torch.Tensor, torch.Tensor | None] | None:
+        """Return W and r |W|, and the signs of x."""
+        if self.rule.bias == "spread":
+            return None
+        weights = self.weights[id(part[0])]
+        return weights if self.kinds == 2 else torch.cat(weights.unbind(0), -1)[None], self.signs[id(part[0])]
+
+    def summed(self, y: torch.Tensor, messages: Messages) -> torch.Tensor | None:
+        """Return Σ_j y_j m_j + t_j n_j, t = r Σ |a| of the first part."""
+        if self.rule.bias == "spread":
+            return None
+        if self.kinds == 1:
+            return messages[0].mul_(self.first.add_(y)).sum(-1)
+        messages[0].mul_(y)
+        messages[1].mul_(self.first)
+        return messages.sum((0, -1))
+
+
+class GammaShare(_ByMagnitudes):
+    """LRP-γ: to weigh what agrees with z by 1 + γ is to add to each contribution a the part r s(z) |a|, r = γ / (2 + γ), and to
+    divide by the sum d = z + r s(z) T of these, and ε / (1 + γ/2) in its direction, T = Σ |a| + |b|.
+
+    The messages are m and s(z) m; of a bias that is not shared out, d has the sign of z (which is −0 only where T = 0).
+    """
+
+    def __init__(self, rule: Gamma, parts: Sequence[Part], bias: torch.Tensor | None, z: torch.Tensor) -> None:
+        self.epsilon, alone = rule.epsilon / (1 + rule.gamma / 2), rule.bias == "share" and bias is not None
+        super().__init__(rule, parts, bias, rule.gamma / (2 + rule.gamma), 0.0 if alone else self.epsilon)
+        stable = torch.copysign(self.total, z, out=self.total)
+        if alone:
+            assert bias is not None
+            stable.add_(z - bias)
+            stable.add_(sign(stable), alpha=self.epsilon)
+        else:
+            stable.add_(z)
+        over = inverse(stable, rule.epsilon)
+        self.by_relevance = rule.epsilon == 0
+        self.lost = (over == 0) if self.by_relevance else None
+        self.towards, self.signs_z = sign(stable) if alone else None, signed(z, 1.0) if alone else None
+        self.over = over
+
+    @cached_property
+    def factors(self) -> Messages:  # type: ignore[override]
+        """1 / d, and s(z) / d."""
+        return torch.stack((self.over, self.over.abs() if self.signs_z is None else self.over * self.signs_z))
+
+    def fill(self, times: torch.Tensor, out: Messages) -> None:
+        """Write the factors without keeping them."""
+        torch.mul(self.over, times, out=out[0])
+        torch.mul(self.over.abs_() if self.signs_z is None else self.over.mul_(self.signs_z), times, out=out[1])
+
+    def book_rest(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
+        """Book ε s(d) m, or what found no taker."""
         if self.lost is None:
-            book("stabiliser", (self.signs * messages[0]).mul_(self.epsilon))
+            book("stabiliser", messages[1] if self.towards is None else self.towards * messages[0], self.epsilon)
         else:
             book("rule", relevance * self.lost)
 
 
-class SignedShare(Share):
-    """R_i = Σ_j (a⁺_ij P_j + a⁻_ij N_j) R_j, with two products instead of four: a⁺ and a⁻ are (a + |a|) / 2 and (a − |a|) / 2,
-    and |a| = |x| |w|. The messages are R (P + N) / 2, which goes back by w, and R (P − N) / 2, which goes back by |w|.
+class AlphaBetaShare(_ByMagnitudes):
+    """LRP-αβ, where p = (T + z) / 2 and n = (z − T) / 2, T = Σ |a| + |b|: the messages are R (u + v) and R (u − v), with
+    u = α / (T + z + 2ε) and v = β / (T − z + 2ε)."""
 
-    Where next to nothing of an output has one of the signs, these differences are rounding: where the rule divides by them, it
-    is four products.
-    """
+    by_relevance = False
+    lost: tuple[torch.Tensor, ...] | None = None  # outputs without positive and without negative contributions
+    u: torch.Tensor
+    v: torch.Tensor | None = None
+
+    @classmethod
+    def able(cls, rule: AlphaBeta, parts: Sequence[Part], bias: torch.Tensor | None, z: torch.Tensor) -> AlphaBetaShare | None:
+        """Return it if these differences are more than rounding, for every output to which anything contributes."""
+        share = cls(rule, parts, bias, 1.0, 0.0)
+        z, total = z if bias is None or share.bias is not None else z - bias, share.total
+        rest = z.neg() if rule.beta == 0 else z.abs()  # T − |z| is twice the smaller of p and −n
+        torch.sub(total, rest.add_(total, alpha=2 * _RARE), out=rest)
+        if z.numel() and bool(rest.amin() <= 0):
+            heard = torch.stack([linear.heard(x).expand(z.shape) for linear, x in parts]).any(0)
+            if bool((rest <= 0).logical_and_(heard).any()):
+                return None
+            share.lost = tuple((total + s * z == 0) for s in (1, -1))  # no positive, no negative contributions
+        total.add_(2 * rule.epsilon)
+        up = torch.add(total, z, out=rest)
+        share.u = torch.div(rule.alpha, up, out=up)
+        if rule.beta == 0:
+            share.kinds = 1
+        else:
+            share.v = torch.div(rule.beta, total.sub_(z), out=total)
+        if share.lost is not None:
+            share.by_relevance = True
+            for factor, empty in zip((share.u, share.v), share.lost, strict=True):
+                if factor is not None:
+                    factor.masked_fill_(empty, 0.0)
+        return share
+
+    @cached_property
+    def factors(self) -> Messages:  # type: ignore[override]
+        """u + v and u − v."""
+        return self.u[None] if self.v is None else torch.stack((self.u + self.v, self.u - self.v))
+
+    def fill(self, times: torch.Tensor, out: Messages) -> None:
+        """Write the factors without keeping them."""
+        if self.v is None:
+            torch.mul(self.u.expand(out.shape), times, out=out)  # for both kinds, if another direction has two
+            return
+        u, v = self.u.mul_(times), self.v.mul_(times)
+        torch.add(u, v, out=out[0])
+        torch.sub(u, v, out=out[1])
+
+    def book_rest(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
+        """Book what the stabiliser took, and what found no taker."""
+        book("stabiliser", messages[-1], 2 * self.rule.epsilon)
+        if self.lost is not None:
+            assert isinstance(self.rule, AlphaBeta)
+            for empty, times in zip(self.lost, (self.rule.alpha, -self.rule.beta), strict=True):
+                book("rule", relevance * empty, times)
+
+
+class SignedShare(Share):
+    """R_i = Σ_j (a⁺_ij P_j + a⁻_ij N_j) R_j, with four products: of the parts of x and of w that have one sign."""
+
+    kinds = 2
 
     def __init__(self, rule: Signed, parts: Sequence[Part], bias: torch.Tensor | None, z: torch.Tensor) -> None:
         super().__init__(rule, parts, bias)
-        self.magnitudes = _Magnitudes(parts)
-        total = self.magnitudes.total
-        alone = z if bias is None else z - bias
-        self.exact = bool(alone.numel()) and bool(alone.abs().sub_(total, alpha=1 - 2 * _RARE).amax() > 0)
-        p, n = self._apart(parts) if self.exact else ((total + alone).mul_(0.5), (alone - total).mul_(0.5))
-        self.given = rule.factors(p, n, self.bias, z)
-        up, down = self.given[:2]
-        self.factors = torch.stack((up, down) if self.exact else ((up + down).mul_(0.5), (up - down).mul_(0.5)))
-
-    @staticmethod
-    def _apart(parts: Sequence[Part]) -> tuple[torch.Tensor, torch.Tensor]:
-        p: torch.Tensor | float = 0.0
-        n: torch.Tensor | float = 0.0
+        p, n = torch.zeros_like(z), torch.zeros_like(z)
         for linear, x in parts:
             up, down, w_up, w_down = x.clamp(min=0), x.clamp(max=0), linear.weight.clamp(min=0), linear.weight.clamp(max=0)
             p, n = p + linear.apply(up, w_up), n + linear.apply(up, w_down)
             if bool(down.count_nonzero()):
                 p, n = p + linear.apply(down, w_down), n + linear.apply(down, w_up)
-        assert isinstance(p, torch.Tensor)
-        assert isinstance(n, torch.Tensor)
-        return p, n
+        self.given = rule.factors(p, n, self.bias, z)
+
+    @cached_property
+    def factors(self) -> Messages:  # type: ignore[override]
+        """P and N."""
+        return torch.stack(self.given[:2])
 
     def taken(self, messages: Messages) -> torch.Tensor:
         """Return b⁺ q⁺ + b⁻ q⁻."""
         assert self.bias is not None
-        if self.exact:
-            return self.bias.clamp(min=0) * messages[0] + self.bias.clamp(max=0) * messages[1]
-        return torch.addcmul(self.bias * messages[0], self.bias.abs(), messages[1])
+        return self.bias.clamp(min=0) * messages[0] + self.bias.clamp(max=0) * messages[1]
 
     def to_input(self, part: Part, messages: Messages, at: int | None) -> Carried:
         """Return c, which depends on the sign of x."""
-        if not self.exact:
-            return self.magnitudes.back(part, messages, at), None
         linear, x = part
-        signs = self.magnitudes.signs[id(linear)]
-        signs = signs if at is None else signs[at]
         w_up, w_down = linear.weight.clamp(min=0), linear.weight.clamp(max=0)
         up, down = messages
         c = linear.transpose(up, w_up, x) + linear.transpose(down, w_down, x)
-        negative = signs < 0
+        negative = x < 0
         if bool(negative.any()):
             c = torch.where(negative, linear.transpose(up, w_down, x) + linear.transpose(down, w_up, x), c)
         return c, None
 
-    def book(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
+    def book_rest(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
         """Book what the stabiliser took, and what found no taker."""
-        super().book(relevance, messages, book)
         for key, share in (("stabiliser", self.given.stabiliser), ("rule", self.given.loss)):
             if share is not None:
                 book(key, relevance * share)

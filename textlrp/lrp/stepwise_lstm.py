@@ -1,118 +1,120 @@
 """The LSTM under any rule and any gate rule, backwards in time, in relevance proper (Arras et al. 2019).
 
 R_h and R_c of a step give all its other relevance, by factors that the forward pass alone determines. They are worked out for
-all steps at once, with the denominators of the map of x_t and h_{t−1} multiplied into them: then a step is one product and
-six multiplications.
+a stretch of steps at once (stretch.py), with the denominators of the map of x_t and h_{t−1} multiplied into them: then a step
+is one product and a few multiplications. Both directions walk side by side: [D, …], D = 1 or 2.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import repeat
+
 import torch
-from torch.nn import functional
 
-from textlrp.lrp.cells import Above, Back, Cell, Tally, Totals, book_split, shift
-from textlrp.lrp.gates import Amount, Gate
-from textlrp.lrp.linear import prepare
-from textlrp.lrp.maps import DenseMap
-from textlrp.lrp.rule import Rule
-from textlrp.lrp.share import Messages, Share
-from textlrp.lrp.stepwise import Walk, arriving, plus
+from textlrp.lrp.cells import Back, pieces
+from textlrp.lrp.gates import Gate
+from textlrp.lrp.lstm import FAINT
+from textlrp.lrp.share import Carried
+from textlrp.lrp.stretch import Direction, Stretch
 
-__all__ = ["lstm"]
+__all__ = ["Direction", "lstm"]
 
-
-def lstm(
-    x: torch.Tensor,
-    h: torch.Tensor,
-    h0: torch.Tensor,
-    c0: torch.Tensor,
-    cell: Cell,
-    above: Above,
-    rule: Rule,
-    gate: Gate,
-    *,
-    steps: bool,
-) -> Back:
-    """Bring relevance back through an LSTM: x [T, B, E], h [T, B, P], h_0 [B, P], c_0 [B, H]."""
-    tally, size, x, before = Tally(), c0.shape[-1], x.contiguous(), shift(h0, h)
-    known = slice(0, (4 if gate.reaches_gates or gate.by_value or cell.projection is not None else 3) * size)
-    bias = None if cell.b is None else cell.b[known]
-    z = functional.linear(x, cell.w[known], bias)
-    z.flatten(0, 1).addmm_(before.flatten(0, 1), cell.u[known].t())
-    z_i, z_f, z_g, *z_out = z.split(size, -1)
-    z_o = z_out[0] if z_out else z_f  # else nobody asks for it
-    i, f, g = z_i.sigmoid(), z_f.sigmoid(), (2 * z_g).sigmoid_().mul_(2).sub_(1)  # tanh, ten times as fast
-    new, states = i * g, c0.new_empty(len(x) + 1, *c0.shape)
-    states[0] = c0
-    for now, added, keep, last in zip(states[1:].unbind(0), new.unbind(0), f.unbind(0), states[:-1].unbind(0), strict=True):
-        torch.addcmul(added, keep, last, out=now)
-    c, c_before = states[1:], states[:-1]
-    out, kept, write = (gate.split(g, s, rule.epsilon) for g, s in ((z_o, c), (z_f, c_before), (z_i, z_g)))
-    total = Totals(f * c_before, new, c, rule)
-    rows, pre = (slice(0, 4 * size), z) if gate.reaches_gates else (slice(2 * size, 3 * size), z_g)
-    parts = [(DenseMap(cell.w[rows], None), x), (DenseMap(cell.u[rows], None), before)]
-    joint = prepare(rule, parts, None if cell.b is None else cell.b[rows], pre)
-    shares = [_times(total.b, write.signal)]  # of the map's outputs, in R_c but for the last, which is in R_h
-    if gate.reaches_gates:
-        shares = [_times(total.b, write.gate), _times(total.a, kept.gate), *shares, _share(c, out.gate)]
-    ahead = _Map(joint, torch.cat(shares, -1), gated=gate.reaches_gates)
-    project = None
-    if cell.projection is not None:
-        project = Walk(rule, [(DenseMap(cell.projection, None), z_o.sigmoid() * c.tanh())], None, h, tally)
-    r_h, r_c = torch.empty_like(h), torch.empty_like(c)
-    r_m = r_h if project is None else torch.empty_like(c)
-    to_c, keep_c = _share(c, out.signal), _times(total.a, kept.signal)
-    back: tuple[torch.Tensor | None, torch.Tensor | None] = (None, None)
-    last_c, arrived = torch.zeros_like(c0), arriving(above, h)
-    each = list(zip(*(part.unbind(0) for part in (arrived, h, before, r_h, r_m, r_c, to_c, keep_c)), strict=True))
-    for t, (from_above, h_t, h_before, now_h, now_m, now_c, signal, keep) in reversed(list(enumerate(each))):
-        now_h.copy_(from_above if t + 1 == len(x) else from_above + plus(*back, h_t))
-        if project is not None:
-            now_m.copy_(project.relevance(now_h, t))
-        torch.addcmul(last_c, now_m, signal, out=now_c)
-        if above.c_n is not None:
-            now_c += c[t] * above.c_n * (above.at == t)[:, None]
-        back = joint.back((parts[1][0], h_before), ahead.send(now_m, now_c, t), t)
-        last_c = now_c * keep
-    if project is not None:
-        project.finish()
-    total.book_all(tally, r_c)
-    if out.stabiliser is not None or out.loss is not None:
-        for split, relevance in ((out, r_m), (kept, total.a * r_c), (write, total.b * r_c)):
-            book_split(tally, split, relevance)
-    joint.book(ahead.relevance(r_m, r_c) if joint.by_relevance else r_c, ahead.sent, tally.book)
-    to_x = joint.back(parts[0], ahead.sent)
-    hidden, over_time = (r_h.sum(-1), r_c.sum(-1)) if steps else (None, None)
-    return Back(to_x, back, (None, last_c), tally, hidden, over_time)
+_EVERY = 8  # steps, after which relevance that has faded is set to 0
 
 
-class _Map:
-    """The map of x_t and h_{t−1}: how much of R_c, and for the output gate of R_h, each of its outputs gets, [T, B, k·H]."""
-
-    def __init__(self, share: Share, to_map: torch.Tensor, *, gated: bool) -> None:
-        self.to_map, self.gated = to_map, gated
-        self.factors = share.factors * to_map  # [F, T, B, k·H]
-        self.sent = torch.empty_like(self.factors)
-        self.steps = list(zip(self.factors.unbind(1), self.sent.unbind(1), strict=True))
-
-    def send(self, r_h: torch.Tensor, r_c: torch.Tensor, t: int) -> Messages:
-        """Return the messages of step t, which are kept in `sent`."""
-        factor, message = self.steps[t]
-        return torch.mul(factor, self._given(r_h, r_c), out=message)
-
-    def relevance(self, r_h: torch.Tensor, r_c: torch.Tensor) -> torch.Tensor:
-        """Return the relevance of the map's outputs, [T, B, k·H]."""
-        return self.to_map * self._given(r_h, r_c)
-
-    def _given(self, r_h: torch.Tensor, r_c: torch.Tensor) -> torch.Tensor:
-        return torch.cat([r_c, r_c, r_c, r_h], -1) if self.gated else r_c
+def lstm(sides: Sequence[Direction], gate: Gate, *, steps: bool, summed: bool = False) -> list[Back]:
+    """Bring relevance back through one level of an LSTM. With `summed`, x gets its relevance summed over E, [T, B], and no c or
+    r."""
+    walk, first = _Walk(sides, gate), sides[0]
+    found = [walk.back_through(at, steps=steps, summed=summed) for at in reversed(pieces(len(first.x), first.c0.numel() // 2))]
+    backs = []
+    for d, (side, parts) in enumerate(zip(sides, zip(*found, strict=True), strict=True)):
+        if side.project is not None:
+            side.project.finish()
+        c, r, total, hidden, over_time = (
+            None if each[0] is None else torch.cat(each[::-1]) for each in zip(*parts, strict=True)
+        )
+        c_h, r_h = (None if each is None else each[d] for each in walk.to_h)
+        backs.append(Back((c, r), (c_h, r_h), (None, walk.to_c[d]), side.tally, hidden, over_time, total))
+    return backs
 
 
-def _share(like: torch.Tensor, share: Amount | None) -> torch.Tensor:
-    assert share is not None
-    return share if isinstance(share, torch.Tensor) else torch.full_like(like, share)
+class _Walk:
+    """One level of an LSTM, from its last step to its first, stretch by stretch."""
+
+    def __init__(self, sides: Sequence[Direction], gate: Gate) -> None:
+        self.sides, self.gated = sides, gate.reaches_gates
+        self.to_c = torch.zeros_like(torch.stack([side.c0 for side in sides]))  # R_c of the step after, as far as it comes back
+        self.to_h: Carried = (None, None)
+
+    def back_through(self, at: slice, *, steps: bool, summed: bool) -> list[tuple[torch.Tensor | None, ...]]:
+        """Go back through some steps, and return for each direction c and r of x or, `summed`, its relevance, [K, B]; with
+        `steps` also the relevance of h and of c, [K, B]."""
+        parts, size, first = [Stretch(side, at) for side in self.sides], self.to_c.shape[-1], self.sides[0]
+        like, kinds = parts[0].to_map, max(part.joint.kinds for part in parts)
+        sent = like.new_empty(kinds, len(parts), *like.shape)  # the factors of each step, and then its messages
+        given = torch.empty_like(sent[0])  # what the factors are multiplied with
+        for d, part in enumerate(parts):
+            part.joint.fill(part.to_map, sent[:, d])
+        r_c = given[..., :size]
+        r_m = given[..., -size:] if self.gated else torch.empty_like(r_c)
+        arrived, h = (torch.stack(each) for each in zip(*((part.arrived, part.h) for part in parts), strict=True))
+        r_h = r_m if first.project is None else torch.empty_like(h)
+        thrice = given[..., : 3 * size].unflatten(-1, (3, size)) if self.gated else r_c.unsqueeze(-2)
+        to_c, keep_c = (torch.stack(each) for each in zip(*((part.to_c, part.keep_c) for part in parts), strict=True))
+        weights, signs = self._weights(parts)
+        before = arrived, h, r_h, r_m, r_m.unsqueeze(-2), r_c, thrice
+        arrays = *before, to_c.unsqueeze(-2).expand(thrice.shape), keep_c, given, sent.flatten(0, 1)
+        each = zip(*(array.unbind(1) for array in arrays), sent.unbind(2), strict=True)
+        each = zip(range(at.start, at.stop), each, repeat(None) if signs is None else signs.unbind(1), strict=False)
+        for t, step, sign_h in reversed(list(each)):
+            from_above, now_value, now_h, now_m, m_thrice, now_c, c_thrice, signal, keep, now, flat, message = step
+            _add(from_above, *self.to_h, now_value, out=now_h)
+            for d, side in enumerate(self.sides):
+                if side.project is not None:
+                    now_m[d].copy_(side.project.relevance(now_h[d], t))
+            torch.addcmul(self.to_c.unsqueeze(-2), m_thrice, signal, out=c_thrice)
+            if first.above.c_n is not None:
+                c_thrice += torch.stack([side.from_end(t) for side in self.sides]).unsqueeze(-2)
+            if t % _EVERY == 0:
+                now.copy_(torch.hardshrink(now, FAINT[now.dtype]))
+            message.mul_(now)
+            if weights is None:
+                backs = [part.back(message[:, d], t - at.start) for d, part in enumerate(parts)]
+                self.to_h = _stacked([c for c, _ in backs]), _stacked([r for _, r in backs])
+            else:
+                c = torch.bmm(flat, weights)
+                if sign_h is not None:
+                    c, more = c.chunk(2, 0 if kinds == 2 else -1)
+                    c = torch.addcmul(c, more, sign_h)
+                self.to_h = c, None
+            self.to_c = now_c * keep
+        over_time = zip(r_h.sum(-1), r_c.sum(-1), strict=True) if steps else repeat((None, None))
+        return [
+            (*part.finish(r_m[d], r_c[d], given[d], sent[:, d], summed=summed), *sums)
+            for d, (part, sums) in enumerate(zip(parts, over_time, strict=False))
+        ]
+
+    def _weights(self, parts: Sequence[Stretch]) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """Return, if the way back to h is linear, its weights, [F·D, k·H, P], and the signs of h, [D, K, B, P], if they matter:
+        then both weights and magnitudes, one after the other if F is 2, side by side if F is 1."""
+        known = [part.joint.linearly(part.state) for part in parts]
+        if any(each is None for each in known):
+            return None, None
+        weights, signs = zip(*known, strict=True)
+        return torch.stack(weights, 1).flatten(0, 1), _stacked(signs)
 
 
-def _times(amount: torch.Tensor, share: Amount | None) -> torch.Tensor:
-    assert share is not None
-    return amount if isinstance(share, float) and share == 1 else amount * share
+def _stacked(parts: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
+    return None if parts[0] is None else torch.stack(parts)  # type: ignore[arg-type]
+
+
+def _add(r: torch.Tensor, c: torch.Tensor | None, more: torch.Tensor | None, x: torch.Tensor, *, out: torch.Tensor) -> None:
+    """Write r + x c + more to `out`."""
+    if c is None:
+        torch.add(r, 0.0 if more is None else more, out=out)
+        return
+    torch.addcmul(r, x, c, out=out)
+    if more is not None:
+        out += more

@@ -59,7 +59,7 @@ class Weighted(Ruled):
         """Apply the rule."""
         (x,), (z,) = self.inputs, self.outputs
         rule = run.rule(self.layer)
-        book: Book = lambda key, amount: run.book(key, z, amount)  # noqa: E731
+        book: Book = lambda key, amount, times=1.0: run.book(key, z, amount, times)  # noqa: E731
         if isinstance(rule, Plain) and rule.bias == "absorb" and rule.epsilon > 0 and z.r is None:
             assert z.c is not None
             x.add(absorbing(rule, self.linear, wide(x.value), wide(z.value), z.c, book, partial(self._bias, run)))
