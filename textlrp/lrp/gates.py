@@ -58,9 +58,9 @@ def _prop(g: torch.Tensor, s: torch.Tensor, epsilon: float) -> Split:
 
 
 def _abs(g: torch.Tensor, s: torch.Tensor, epsilon: float) -> Split:
-    total = g.abs() + s.abs() + epsilon
-    over = inverse(total, epsilon)
-    return Split(g.abs() * over, s.abs() * over, epsilon * over if epsilon else (over == 0).to(over.dtype))
+    g, s = g.abs(), s.abs()
+    over = inverse((g + s).add_(epsilon), epsilon)
+    return Split(g * over, s * over, over.mul_(epsilon) if epsilon else (over == 0).to(over.dtype))
 
 
 GATES: dict[str, Gate] = {

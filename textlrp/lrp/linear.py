@@ -73,7 +73,8 @@ class FreeShare(Share):
         if isinstance(rule, Flat):
             total = self.fan_in
         elif isinstance(rule, WSquare):
-            total = sum(linear.sums(linear.weight.square(), x) for linear, x in parts)
+            self.squares = {id(linear): linear.weight.square() for linear, _ in parts}
+            total = sum(linear.sums(self.squares[id(linear)], x) for linear, x in parts)
             own = 0.0 if bias is None else bias.square()
         elif isinstance(rule, ZBox):
             total = sum(self._boxed(linear, x) for linear, x in parts)
@@ -108,7 +109,7 @@ class FreeShare(Share):
         if isinstance(self.rule, Flat):
             return None, linear.scatter(q, x)
         if isinstance(self.rule, WSquare):
-            return None, linear.transpose(q, w.square(), x)
+            return None, linear.transpose(q, self.squares[id(linear)], x)
         low, high = self._bounds(x)
         r = x * linear.transpose(q, w, x)
         r = r - low * linear.transpose(q, w.clamp(min=0), x) - high * linear.transpose(q, w.clamp(max=0), x)
