@@ -32,9 +32,8 @@ class PlainShare(Share):
         self.over = inverse(self.stable, rule.epsilon)
         self.by_relevance = rule.epsilon == 0
 
-    @property
-    def factors(self) -> Messages:
-        """1 / (z + ε sign z)."""
+    def multiples(self) -> Messages:
+        """Return 1 / (z + ε sign z)."""
         return self.over[None]
 
     def taken(self, messages: Messages) -> torch.Tensor:
@@ -93,9 +92,8 @@ class FreeShare(Share):
         w, (low, high) = linear.weight, self._bounds(x)
         return linear.apply(x, w) - linear.apply(low, w.clamp(min=0)) - linear.apply(high, w.clamp(max=0))
 
-    @property
-    def factors(self) -> Messages:
-        """1 / Σ of what is shared by."""
+    def multiples(self) -> Messages:
+        """Return 1 / Σ of what is shared by."""
         return self.over[None]
 
     def taken(self, messages: Messages) -> torch.Tensor:

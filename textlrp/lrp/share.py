@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import torch
 
@@ -29,14 +30,18 @@ class Share:
         self.fan_in = sum(linear.fan_in(x) for linear, x in parts) if rule.bias == "spread" or isinstance(rule, Flat) else 0.0
         self.bias = None if rule.bias == "share" else bias
 
-    @property
+    @cached_property
     def factors(self) -> Messages:
         """The multiples of R that go out, [F, …]."""
+        return self.multiples()
+
+    def multiples(self) -> Messages:
+        """Work them out."""
         raise NotImplementedError
 
     def fill(self, times: torch.Tensor, out: Messages) -> None:
-        """Write the factors, each multiplied with `times`, to `out`; they may be overwritten."""
-        torch.mul(self.factors, times, out=out)
+        """Write the factors, each multiplied with `times`, to `out`, once and for all."""
+        torch.mul(self.multiples(), times, out=out)
 
     def weigh(self, relevance: torch.Tensor, at: int | None = None) -> Messages:
         """Return the messages for relevance in the shape of z, or of z[at]."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import torch
 
@@ -90,13 +89,12 @@ class GammaShare(_ByMagnitudes):
         self.towards, self.signs_z = sign(stable) if alone else None, signed(z, 1.0) if alone else None
         self.over = over
 
-    @cached_property
-    def factors(self) -> Messages:  # type: ignore[override]
-        """1 / d, and s(z) / d."""
+    def multiples(self) -> Messages:
+        """Return 1 / d, and s(z) / d."""
         return torch.stack((self.over, self.over.abs() if self.signs_z is None else self.over * self.signs_z))
 
     def fill(self, times: torch.Tensor, out: Messages) -> None:
-        """Write the factors without keeping them."""
+        """Write them without an array of their own."""
         torch.mul(self.over, times, out=out[0])
         torch.mul(self.over.abs_() if self.signs_z is None else self.over.mul_(self.signs_z), times, out=out[1])
 
@@ -143,13 +141,12 @@ class AlphaBetaShare(_ByMagnitudes):
                     factor.masked_fill_(empty, 0.0)
         return share
 
-    @cached_property
-    def factors(self) -> Messages:  # type: ignore[override]
-        """u + v and u − v."""
+    def multiples(self) -> Messages:
+        """Return u + v and u − v."""
         return self.u[None] if self.v is None else torch.stack((self.u + self.v, self.u - self.v))
 
     def fill(self, times: torch.Tensor, out: Messages) -> None:
-        """Write the factors without keeping them."""
+        """Write them without an array of their own."""
         if self.v is None:
             torch.mul(self.u.expand(out.shape), times, out=out)  # for both kinds, if another direction has two
             return
@@ -181,9 +178,8 @@ class SignedShare(Share):
                 p, n = p + linear.apply(down, w_down), n + linear.apply(down, w_up)
         self.given = rule.factors(p, n, self.bias, z)
 
-    @cached_property
-    def factors(self) -> Messages:  # type: ignore[override]
-        """P and N."""
+    def multiples(self) -> Messages:
+        """Return P and N."""
         return torch.stack(self.given[:2])
 
     def taken(self, messages: Messages) -> torch.Tensor:
