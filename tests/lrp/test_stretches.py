@@ -86,25 +86,23 @@ def test_many_stretches_give_what_one_does(rule: lrp.Rule, gates: str, packed: b
         torch.testing.assert_close(getattr(found.layers["lstm"], part), getattr(expected.layers["lstm"], part))
 
 
-@pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(("rule", "gates"), PAIRS, ids=str)
-def test_words_get_the_same_whether_layers_are_asked_for_or_not(rule: lrp.Rule, gates: str, packed: bool) -> None:
-    assert_same(explain(rule, gates, packed=packed, layers=False), explain(rule, gates, packed=packed))
+def test_words_get_the_same_whether_layers_are_asked_for_or_not(rule: lrp.Rule, gates: str) -> None:
+    for packed in (False, True):
+        assert_same(explain(rule, gates, packed=packed, layers=False), explain(rule, gates, packed=packed))
 
 
-@pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize(("rule", "gates"), PAIRS, ids=str)
-def test_single_precision_gives_what_double_precision_does(rule: lrp.Rule, gates: str, packed: bool) -> None:
-    if gates == "prop" or rule.epsilon < 1e-3:  # where denominators vanish, rounding is blown up
-        assert explain(rule, gates, packed=packed, single=True, layers=False).tokens.isfinite().all()
-        return
-    found = explain(rule, gates, packed=packed, single=True, layers=False)
-    expected = explain(rule, gates, packed=packed)
+@pytest.mark.parametrize(
+    ("rule", "gates"), [pair for pair in PAIRS if pair[1] != "prop" and pair[0].epsilon >= 1e-3], ids=str
+)  # where denominators vanish, rounding is blown up
+def test_single_precision_gives_what_double_precision_does(rule: lrp.Rule, gates: str) -> None:
+    found = explain(rule, gates, packed=False, single=True, layers=False)
+    expected = explain(rule, gates, packed=False)
     assert (found.tokens - expected.tokens).abs().max() < 2e-3 * expected.tokens.abs().max()
 
 
 @pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("gates", GATES)
+@pytest.mark.parametrize("gates", ["half", "zero"])
 @pytest.mark.parametrize("rule", [lrp.AlphaBeta(2.0, 1.0), lrp.ZPlus(), lrp.ZPlus(bias="share")], ids=str)
 @pytest.mark.parametrize("one_sided", [False, True])
 def test_two_products_give_what_four_do_where_they_are_taken(
