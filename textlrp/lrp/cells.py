@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -133,8 +134,12 @@ class Totals:
         self.epsilon, self.z = rule.epsilon, z
         self.inverse = inverse(stabilise(z, rule.epsilon), rule.epsilon)
         self.a, self.b = a * self.inverse, b * self.inverse  # the shares
-        self.steps = list(zip(self.a.unbind(0), self.b.unbind(0), strict=True))
         self.kept: list[torch.Tensor] = []
+
+    @cached_property
+    def steps(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """The shares step by step."""
+        return list(zip(self.a.unbind(0), self.b.unbind(0), strict=True))
 
     def __call__(self, relevance: torch.Tensor, t: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the relevance of a and of b at step t, counted from the last to the first."""

@@ -3,7 +3,8 @@
 A map has outputs z_j = Σ_i a_ij + b_j with contributions a_ij = x_i w_ji. Write a⁺ and a⁻ for the positive and negative
 part of a contribution (right for signed inputs: a⁺ = x⁺w⁺ + x⁻w⁻), p_j = Σ_i a⁺_ij and n_j = Σ_i a⁻_ij. `Plain` rules share
 by a_ij, `Signed` ones weigh a⁺ and a⁻ differently, `Free` ones share without regard to the activations, or not in
-proportion to them. The rules themselves are in rules.py; linear.py applies them.
+proportion to them. LRP-γ is of no kind: what it needs depends on the sign of each output (signed.py). The rules themselves
+are in rules.py; linear.py applies them.
 """
 
 from __future__ import annotations

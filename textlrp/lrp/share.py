@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
@@ -19,7 +20,7 @@ Messages = torch.Tensor  # [F, …]: one or two, each in the shape of z
 Carried = tuple[torch.Tensor | None, torch.Tensor | None]  # c and r
 
 
-class Share:
+class Share(ABC):
     """The interface: how one linear map z = Σ_parts W x + b shares relevance, in F kinds of messages."""
 
     kinds: int = 1
@@ -35,9 +36,9 @@ class Share:
         """The multiples of R that go out, [F, …]."""
         return self.multiples()
 
+    @abstractmethod
     def multiples(self) -> Messages:
         """Work them out."""
-        raise NotImplementedError
 
     def fill(self, times: torch.Tensor, out: Messages) -> None:
         """Write the factors, each multiplied with `times`, to `out`, once and for all."""
@@ -47,13 +48,13 @@ class Share:
         """Return the messages for relevance in the shape of z, or of z[at]."""
         return relevance * (self.factors if at is None else self.factors[:, at])
 
+    @abstractmethod
     def taken(self, messages: Messages) -> torch.Tensor | None:
         """Return what goes to the bias."""
-        raise NotImplementedError
 
+    @abstractmethod
     def to_input(self, part: Part, messages: Messages, at: int | None) -> Carried:
         """Return c and r of one part's input, without spread biases."""
-        raise NotImplementedError
 
     def back(self, part: Part, messages: Messages, at: int | None = None) -> Carried:
         """Return c and r of one part's input, everywhere or at step `at` of the first axis, where the part gives x[at]."""
@@ -81,9 +82,9 @@ class Share:
         self.book_bias(messages, book)
         self.book_rest(relevance, messages, book)
 
+    @abstractmethod
     def book_rest(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
         """Book what the stabiliser took, and what found no taker."""
-        raise NotImplementedError
 
     def book_bias(self, messages: Messages, book: Book) -> None:
         """Book what the bias takes; messages may be sums over axes that the bias does not have."""

@@ -85,7 +85,7 @@ class Stretch:
     [K, B, H]."""
 
     def __init__(self, side: Direction, at: slice) -> None:
-        self.side, self.at, size, gate, rule = side, at, side.size, side.gate, side.rule
+        self.side, size, gate, rule = side, side.size, side.gate, side.rule
         f, new, c, c_before = side.f[at], side.new[at], side.c[at], side.c_before[at]
         self.y, z = side.pre_activations(at)
         z_i, z_f, z_g, z_o = z.split(size, -1) if z.shape[-1] > size else (z, z, z, z)  # the others nobody asks for
