@@ -4,6 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --constraint constraints.txt
+WORKERS := --numprocesses auto --maxprocesses 4
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow check format report wheel clean
@@ -34,10 +35,10 @@ demo: $(VENV)/.run  ## set up, then explain, score and rank the bundled reviews:
 	$(BIN)/textlrp demo --html demo.html
 
 test: $(VENV)/.dev  ## set up, then run the tests (offline; the slow ones stay out)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(WORKERS)
 
 test-slow: $(VENV)/.dev  ## run the slow tests too
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(BIN)/python -m pytest $(WORKERS) -m "slow or not slow"
 
 check: $(VENV)/.dev  ## format, lint and types, without changing anything
 	$(BIN)/ruff format --check .

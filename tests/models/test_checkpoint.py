@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -118,12 +117,3 @@ def test_all_files_have_the_usual_permissions(tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "m", module, config, VOCABULARY)
     (tmp_path / "usual").touch()
     assert {each.stat().st_mode for each in (tmp_path / "m").iterdir()} == {(tmp_path / "usual").stat().st_mode}
-
-
-def test_a_large_checkpoint_opens_in_under_two_seconds(tmp_path: Path) -> None:
-    vocabulary = Vocabulary([f"word{number}" for number in range(60_000)])
-    config = make_config("lstm", vocabulary_size=len(vocabulary), classes=["a", "b"])
-    checkpoint.save(tmp_path / "m", build(config), config, vocabulary, storage="int8")
-    begun = time.perf_counter()
-    checkpoint.load(tmp_path / "m")
-    assert time.perf_counter() - begun < 2.0
