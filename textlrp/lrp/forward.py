@@ -35,11 +35,10 @@ class Gates(NamedTuple):
     c: torch.Tensor
 
     def write(self, kept: torch.Tensor, c_n: torch.Tensor) -> None:
-        """Write f, i g and c to `kept`, [3, T, B, H]; `c_n`, [B, H], is the last c."""
-        kept[0] = self.f
-        torch.mul(self.i, self.g, out=kept[1])
-        kept[2, :-1] = self.c
-        kept[2, -1] = c_n
+        """Write i g and c to `kept`, [2, T, B, H]; `c_n`, [B, H], is the last c."""
+        torch.mul(self.i, self.g, out=kept[0])
+        kept[1, :-1] = self.c
+        kept[1, -1] = c_n
 
 
 def able(name: str, data: torch.Tensor, weights: Sequence[Sequence[torch.Tensor]], *, has_biases: bool) -> bool:
@@ -90,7 +89,7 @@ def whole(
     weights: Sequence[Sequence[torch.Tensor]],
     kept: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, bool]:
-    """Run an LSTM on padded data, stretch by stretch: the output, h_n, c_n, and whether f, i g and c were written to `kept`."""
+    """Run an LSTM on padded data, stretch by stretch: the output, h_n, c_n, and whether i g and c were written to `kept`."""
     steps, texts, size = len(rows.sizes), rows.sizes[0], states[0].shape[-1]
     x = (x.transpose(0, 1) if rows.batch_first else x).contiguous()
     out, sound, ends = x.new_empty(steps, texts, len(weights) * size), kept is not None, []

@@ -46,8 +46,8 @@ def run(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, bool]:
     """Run an LSTM on packed data [N, E] from the states h_0 and c_0 [D, B, H], with the weights of each direction.
 
-    Returns what torch.lstm returns: the output [N, D·H], h_n, c_n [D, B, H]; and whether f, i g and c were written to
-    `kept`, [3, D, N, H], in reading order.
+    Returns what torch.lstm returns: the output [N, D·H], h_n, c_n [D, B, H]; and whether i g and c were written to
+    `kept`, [2, D, N, H], in reading order.
     """
     rows, size = Rows(sizes.tolist(), None), states[1].shape[2]
     out = data.new_empty(len(data), len(weights) * size)
@@ -78,7 +78,7 @@ def _one_way(
     weights: Sequence[torch.Tensor],
     kept: torch.Tensor | None,
 ) -> tuple[torch.Tensor, bool]:
-    """Write h, [N, H], to `out`, and f, i g and c to `kept`; return c_n, [B, H], and whether the gates were sound."""
+    """Write h, [N, H], to `out`, and i g and c to `kept`; return c_n, [B, H], and whether the gates were sound."""
     (h, c), c_n, sound = states, torch.empty_like(states[1]), kept is not None
     for start, stop in segments(rows.sizes):
         texts, rest, count = rows.sizes[start], rows.sizes[stop - 1], stop - start
@@ -95,9 +95,8 @@ def _one_way(
         if gates is None:
             sound = False
         elif kept is not None:
-            kept[0, mine] = unpadded(gates.f)
-            kept[1, mine] = unpadded(gates.i * gates.g)
-            kept[2, mine] = unpadded(torch.cat([gates.c, c_next[None]]))
+            kept[0, mine] = unpadded(gates.i * gates.g)
+            kept[1, mine] = unpadded(torch.cat([gates.c, c_next[None]]))
         c_n[:rest] = c_next[:rest]
         if rest < texts:
             ended = slice(rest, texts)

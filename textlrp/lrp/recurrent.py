@@ -67,12 +67,11 @@ class Level(Ruled):
         for var in self.inputs:
             var.needed = True
         self.cells = [_cell(each, has_biases=has_biases) for each in weights]
-        self.sizes, self.batch_first, self.kept = sizes, batch_first, kept  # f, i g and c, [3, D, N, H], or None
+        self.sizes, self.batch_first, self.kept = sizes, batch_first, kept  # i g and c, [2, D, N, H], or None
 
     def _value(self, place: int) -> torch.Tensor:
         var = self.known[place]
-        value = wide(self.given[place] if var is None else var.value)
-        return value[None] if self.single else value
+        return self._steps(wide(self.given[place] if var is None else var.value))
 
     def backward(self, run: Run) -> None:
         """Go through each direction, and add up what comes back."""
@@ -146,34 +145,22 @@ class Level(Ruled):
         return run.layers is None and self.known[0] is not None and self.known[0].summed
 
     def _fast(self, run: Run, x: torch.Tensor, rule: Rule) -> list[tuple[Order | Rows, Back]]:
-        """An LSTM under the *all* gate rule, as rows; what is read backwards is turned before and after."""
-        rows, out = Rows.of(x, self.sizes, batch_first=self.batch_first), self.outputs[0]
-        q, h = self._carried(rows, x), rows.see(wide(out.value)[None] if self.single else wide(out.value))
-        x, end, sides, size = rows.see(x), run.carry(self.outputs[-1]), [], q.shape[-1]
+        """An LSTM under the *all* gate rule, as rows; what comes back to what is read backwards is turned."""
+        rows, out, sides = Rows.of(x, self.sizes, batch_first=self.batch_first), self.outputs[0], []
+        x, h, size = rows.see(x), rows.see(self._steps(wide(out.value))), self._value(2).shape[-1]
+        q = None if out.c is None else rows.see(self._steps(out.c))
+        ends = None if self.single else self.outputs[1].c, run.carry(self.outputs[-1])
         for d, cell in enumerate(self.cells):
-            h0, c0 = (self._value(place)[d] for place in (1, 2))
-            mine = h[:, d * size : (d + 1) * size]
-            read = (rows.turn(x), rows.turn(mine)) if d else (x, mine)
-            sides.append(Direction(*read, h0, c0, cell, end if end is None or self.single else end[d]))
-        out.value = x.new_empty(0)  # it lies in the sides now
-        del h
+            mine, (h0, c0) = slice(d * size, (d + 1) * size), (self._value(place)[d] for place in (1, 2))
+            to_h, to_c = (each if each is None or self.single else each[d] for each in ends)
+            arrived = None if q is None else q[:, mine]
+            sides.append(Direction(x, h[:, mine], arrived, h0, c0, cell, to_h, to_c, turned=d == 1))
         gamma = rule.gamma if isinstance(rule, Gamma) else 0.0
-        backs = lstm_all(rows, sides, q, rule.epsilon, self.kept, gamma=gamma, steps=run.steps, summed=self._summed(run))
+        backs = lstm_all(rows, sides, rule.epsilon, self.kept, gamma=gamma, steps=run.steps, summed=self._summed(run))
         return [(rows, _turned(rows, back) if d else back) for d, back in enumerate(backs)]
 
-    def _carried(self, rows: Rows, x: torch.Tensor) -> torch.Tensor:
-        """Return the carry of h as rows in reading order, [D, N, H], and let go of what arrived."""
-        out, directions, count = self.outputs[0], len(self.cells), sum(rows.sizes)
-        q = (x.new_zeros if out.c is None else x.new_empty)(directions, count, out.shape[-1] // directions)
-        arrived = None if out.c is None else rows.see(out.c[None] if self.single else out.c).unflatten(1, (directions, -1))
-        for d in range(directions):
-            if arrived is not None:
-                q[d] = rows.turn(arrived[:, d]) if d else arrived[:, d]
-            last = None if self.single else self.outputs[1].c
-            if last is not None:
-                q[d, rows.last()] += last[d]
-        out.c = None
-        return q
+    def _steps(self, data: torch.Tensor) -> torch.Tensor:
+        return data[None] if self.single else data
 
     def _above(self, run: Run, d: int, order: Order) -> tuple[Above, torch.Tensor]:
         out = self.outputs[0]
@@ -263,7 +250,7 @@ def recurrent(tape: Tape, names: Names, func: Callable[..., Any], name: str, arg
         kept = None
         if forward.able(name, x, mine, has_biases=has_biases) and (packed or tape.gates):
             x_rows = Rows.of(x, sizes, batch_first=batch_first)
-            kept = x.new_empty(3, directions, sum(x_rows.sizes), states[0].shape[-1]) if tape.gates else None
+            kept = x.new_empty(2, directions, sum(x_rows.sizes), states[0].shape[-1]) if tape.gates else None
             if packed:
                 out, *end, sound = padded.run(x, sizes, parts, mine, kept)
             else:

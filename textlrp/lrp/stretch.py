@@ -19,7 +19,7 @@ __all__ = ["Direction", "Stretch"]
 
 
 class Direction:
-    """One direction of an LSTM: x [T, B, E], h [T, B, P], h_0 [B, P], c_0 [B, H]. `kept` are f, i ⊙ g and c, [T, B, H], if the
+    """One direction of an LSTM: x [T, B, E], h [T, B, P], h_0 [B, P], c_0 [B, H]. `kept` are i ⊙ g and c, [T, B, H], if the
     forward pass gave them."""
 
     def __init__(
@@ -43,7 +43,7 @@ class Direction:
         if kept is None:
             self.worked_out = self._pre_activations(slice(None), slice(None))
             kept = _forwards(self.worked_out[1], c0)
-        self.f, self.new, self.c = kept
+        self.new, self.c = kept
         self.c_before = shift(c0, self.c)
         self.project: Walk | None = None
         if cell.projection is not None:
@@ -69,15 +69,15 @@ class Direction:
         return self.c[t] * self.above.c_n * (self.above.at == t)[:, None]
 
 
-def _forwards(z: torch.Tensor, c0: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return f, i g and c, [T, B, H], from the pre-activations."""
+def _forwards(z: torch.Tensor, c0: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return i g and c, [T, B, H], from the pre-activations."""
     z_i, z_f, z_g, _ = z.split(c0.shape[-1], -1)
     f, new, last = z_f.sigmoid(), z_i.sigmoid(), c0
     new *= (2 * z_g).sigmoid_().mul_(2).sub_(1)  # tanh, ten times as fast
     c = torch.empty_like(new)
     for now, added, keep in zip(c.unbind(0), new.unbind(0), f.unbind(0), strict=True):
         last = torch.addcmul(added, keep, last, out=now)
-    return f, new, c
+    return new, c
 
 
 class Stretch:
@@ -86,11 +86,11 @@ class Stretch:
 
     def __init__(self, side: Direction, at: slice) -> None:
         self.side, size, gate, rule = side, side.size, side.gate, side.rule
-        f, new, c, c_before = side.f[at], side.new[at], side.c[at], side.c_before[at]
+        new, c, c_before = side.new[at], side.c[at], side.c_before[at]
         self.y, z = side.pre_activations(at)
         z_i, z_f, z_g, z_o = z.split(size, -1) if z.shape[-1] > size else (z, z, z, z)  # the others nobody asks for
         self.out, self.keep, self.write = (gate.split(g, s, rule.epsilon) for g, s in ((z_o, c), (z_f, c_before), (z_i, z_g)))
-        self.total = total = Totals(f * c_before, new, c, rule)
+        self.total = total = Totals(c - new, new, c, rule)  # f c_{t−1} = c_t − i_t g_t
         self.to_map = self._to_map(c)
         self.h, self.words, self.state = side.h[at], (side.words, side.x[at]), (side.state, side.before[at])
         c_h, r_h = (None if part is None else part[at] for part in side.above[:2])

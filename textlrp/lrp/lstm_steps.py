@@ -1,0 +1,275 @@
+"""What the fast walk of an LSTM (see lstm.py) asks of each cell and step: c, f c of the step before it, which is c − i g, and
+v = i g / (z + ε s(z)), z of the gate g.
+
+`Kept`: the forward pass kept i g and c (see forward.py), and z is worked out from x and h when the walk comes to its piece.
+W x and, for LRP-γ, |W| |x|, which it meets on the way, give words their relevance without a product: Σ_e x_e (Wᵀp)_e = p · W x.
+`WorkedOut`: all gates follow from h, which the forward pass gave, by one product, and c walks forwards first.
+
+Where gates have to be worked out and ε allows, z is doubled inside and c halved: then i g / 2 = i (σ(2z) − ½), and one sigmoid
+serves all gates (tanh costs ten times as much); lstm.py gets k doubled and p halved, and U, doubled like z, sets that right.
+
+LRP-γ divides by z + s(z) (r T + ε/(1 + γ/2)), T = Σ |a| + |b| of the contributions a, r = γ/(2 + γ).
+
+Arrays are rows (see rows.py), of both directions side by side in reading order: [D, N, H], D = 1 or 2.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+
+from textlrp.lrp.cells import Cell
+from textlrp.lrp.rows import Piece, Rows
+from textlrp.lrp.scratch import scratch
+
+__all__ = ["Direction", "Shares", "Steps", "steps_of"]
+
+
+class Direction(NamedTuple):
+    """One direction of a level: x [N, E], h [N, H] and the carry that comes back to h, if any, as rows in the order of the
+    data, which is `turned` to be read; h_0 and c_0 [B, H], its weights, and the carries of h_n and c_n, [B, H], if any."""
+
+    x: torch.Tensor
+    h: torch.Tensor
+    arrived: torch.Tensor | None
+    h0: torch.Tensor
+    c0: torch.Tensor
+    cell: Cell
+    to_h_n: torch.Tensor | None
+    to_c_n: torch.Tensor | None
+    turned: bool
+
+
+class Shares(NamedTuple):
+    """v of some steps, [D, n, H], the caller's to write to; W x + b and, for LRP-γ, r (|W| |x| + |b|), if they are known."""
+
+    v: torch.Tensor
+    words: list[torch.Tensor]
+
+
+class Steps(ABC):
+    """The cells of one level: its weights, and `c`, [D, N, H]; z is `scale` times what it is, c that much less."""
+
+    c: torch.Tensor
+
+    def __init__(self, rows: Rows, sides: Sequence[Direction], epsilon: float, gamma: float, scale: float) -> None:
+        self.rows, self.sides, self.scale = rows, sides, scale
+        self.share, self.epsilon_z, self.epsilon_c = gamma / (2 + gamma), scale * epsilon / (1 + gamma / 2), epsilon / scale
+        self.width, self.size = sides[0].x.shape[1], sides[0].h.shape[1]
+        self.pieces = list(rows.pieces(self.size))
+        self.turned = rows.turned.to(sides[0].h.device) if any(side.turned for side in sides) else None
+        self.g = [self.joint(side.cell, 2) for side in sides]  # [H, E+H+1], of x, h and 1
+        if scale != 1:
+            self.g = [g * scale for g in self.g]
+        self.more = [(g.abs() * self.share).t().contiguous() for g in self.g] if self.share else []  # [E+H+1, H]
+
+    @abstractmethod
+    def at(self, piece: Piece, *, summed: bool) -> Shares:
+        """Return what is known of the steps of a piece; `summed` if nothing but the sum of x's relevance is asked for."""
+
+    @abstractmethod
+    def factors(self, piece: Piece, v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return h v / (c + ε s(c)), and f_{t+1} c v / (c + ε s(c)), of the last step of a text without f, [D, n, H]; v ≥ 0."""
+
+    @abstractmethod
+    def first_f(self) -> torch.Tensor:
+        """Return f of the first step, [D, B, H]."""
+
+    def x(self, rows: slice, d: int) -> torch.Tensor:
+        """Return x of some rows, [n, E]."""
+        return self._see(self.sides[d].x, rows, d)
+
+    def h(self, rows: slice, d: int) -> torch.Tensor:
+        """Return h of some rows, [n, H]."""
+        return self._see(self.sides[d].h, rows, d)
+
+    def magnitude(self, piece: Piece) -> torch.Tensor:
+        """Return |h| of each step, [D, n, H]."""
+        found = self.c.new_empty(len(self.sides), piece.rows.stop - piece.rows.start, self.size)
+        for d, into in enumerate(found):
+            torch.abs(self.h(piece.rows, d), out=into)
+        return found
+
+    def before(self, piece: Piece, d: int) -> torch.Tensor:
+        """Return h of the step before each, [n, H]."""
+        start, stop, sizes = piece.rows.start, piece.rows.stop, piece.sizes
+        count = self.rows.sizes[piece.first - 1] if piece.first else 0  # how many texts the step before has
+        if count == sizes[-1]:
+            return self.h(slice(start - count, stop - count), d)
+        h, last = self.h(piece.rows, d), self.h(slice(start - count, start), d) if piece.first else self.sides[d].h0
+        found = torch.empty_like(h, memory_format=torch.contiguous_format)
+        for begin, size, steps in piece.runs():
+            end = begin + size * steps
+            found[begin : begin + size] = last[:size]
+            if steps > 1:
+                found[begin + size : end] = h[begin : end - size]
+            last = h[end - size : end]
+        return found
+
+    def arrived(self, piece: Piece) -> torch.Tensor:
+        """Return the carry that comes to h from above, [D, n, H]."""
+        found = self.c.new_empty(len(self.sides), piece.rows.stop - piece.rows.start, self.size)
+        for d, side in enumerate(self.sides):
+            if side.arrived is None:
+                found[d] = 0
+            else:
+                found[d] = self._see(side.arrived, piece.rows, d)
+            if side.to_h_n is not None:
+                last = self.rows.last() - piece.rows.start
+                mine = (last >= 0) & (last < found.shape[1])
+                found[d, last[mine]] += side.to_h_n[mine]
+        return found
+
+    def _see(self, data: torch.Tensor, rows: slice, d: int) -> torch.Tensor:
+        if not self.sides[d].turned:
+            return data[rows]
+        assert self.turned is not None
+        return data.index_select(0, self.turned[rows])
+
+    def joint(self, cell: Cell, gate: int) -> torch.Tensor:
+        """Return the weights of a gate (i, f, g, o) of x, h and 1, [H, E+H+1]."""
+        mine = slice(gate * self.size, (gate + 1) * self.size)
+        bias = cell.w.new_zeros(self.size) if cell.b is None else cell.b[mine]
+        return torch.cat([cell.w[mine], cell.u[mine], bias[:, None]], 1)
+
+    def _map(
+        self, weights: torch.Tensor, x: torch.Tensor, before: torch.Tensor, out: torch.Tensor, words: torch.Tensor | None = None
+    ) -> None:
+        """Write W x + U h + b, [n, k], to `out`, and W x + b to `words`; the weights are [E+H+1, k]."""
+        first = torch.addmm(weights[-1], x, weights[: self.width], out=out if words is None else words)
+        torch.addmm(first, before, weights[self.width : -1], out=out)
+
+    def _add_magnitudes(
+        self, d: int, x: torch.Tensor, before: torch.Tensor, stable: torch.Tensor, words: torch.Tensor | None = None
+    ) -> None:
+        """Add r (Σ |a| + |b|) to `stable`, [n, H], and write that of x and b to `words`."""
+        weights, x = self.more[d], x.abs()
+        if words is None:
+            stable.add_(weights[-1]).addmm_(x, weights[: self.width])
+        else:
+            stable.add_(torch.addmm(weights[-1], x, weights[: self.width], out=words))
+        stable.addmm_(before.abs(), weights[self.width : -1])
+
+    def following(self, piece: Piece) -> Iterator[tuple[slice, slice, slice]]:
+        """Yield rows of a piece that have a step after them, the rows of those steps, and the piece's rows that have none."""
+        stop, begin, sizes, runs = piece.first + len(piece.sizes), piece.rows.start, self.rows.sizes, piece.runs()
+        after = [*(run.size for run in runs[1:]), sizes[stop] if stop < len(sizes) else 0]
+        for (start, size, steps), going_on in zip(runs, after, strict=True):
+            end = start + size * (steps - 1) + going_on
+            yield slice(start, end), slice(begin + start + size, begin + end + size), slice(end, start + size * steps)
+
+
+class Kept(Steps):
+    """The forward pass kept i g and c, [2, D, N, H]."""
+
+    def __init__(self, rows: Rows, sides: Sequence[Direction], epsilon: float, gamma: float, kept: torch.Tensor) -> None:
+        super().__init__(rows, sides, epsilon, gamma, scale=1.0)
+        self.ig, self.c = kept.unbind(0)
+        self.maps = [g.t().contiguous() for g in self.g]
+
+    def at(self, piece: Piece, *, summed: bool) -> Shares:
+        """Work out z, and with it v."""
+        stable = self.c.new_empty(len(self.sides), piece.rows.stop - piece.rows.start, self.size)  # z, at first
+        words = [torch.empty_like(stable) for _ in range(2 if self.share else 1)] if summed else []
+        for d, weights in enumerate(self.maps):
+            x, before = self.x(piece.rows, d), self.before(piece, d)
+            self._map(weights, x, before, stable[d], words[0][d] if words else None)
+            stable[d].abs_().add_(self.epsilon_z)
+            if self.share:
+                self._add_magnitudes(d, x, before, stable[d], words[1][d] if words else None)
+        return Shares(torch.div(self.ig[:, piece.rows], stable, out=stable), words)
+
+    def factors(self, piece: Piece, v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """As f c of the step before is c − i g, and f > 0: f_{t+1} |c_t| = |c_{t+1} − i g|."""
+        by = self.c[:, piece.rows].abs().add_(self.epsilon_c)
+        torch.div(v, by, out=by)
+        on = torch.empty_like(by)
+        for here, after, ends in self.following(piece):
+            torch.sub(self.c[:, after], self.ig[:, after], out=on[:, here])
+            on[:, ends] = self.c[:, piece.rows][:, ends]
+        return self.magnitude(piece).mul_(by), on.abs_().mul_(by)
+
+    def first_f(self) -> torch.Tensor:
+        """Work it out."""
+        found, first = self.c.new_empty(len(self.sides), self.rows.sizes[0], self.size), slice(0, self.rows.sizes[0])
+        for d, side in enumerate(self.sides):
+            self._map(self.joint(side.cell, 1).t(), self.x(first, d), side.h0, found[d])
+        return found.sigmoid_()
+
+
+class WorkedOut(Steps):
+    """All gates are worked out from h; `sure` if ε is large enough to do without the output gate, and to scale."""
+
+    def __init__(self, rows: Rows, sides: Sequence[Direction], epsilon: float, gamma: float, *, sure: bool) -> None:
+        super().__init__(rows, sides, epsilon, gamma, scale=2.0 if sure else 1.0)
+        self.sure, like = sure, sides[0].h
+        self.forget = [self.joint(side.cell, 1).t().contiguous() for side in sides]
+        others = [[self.joint(side.cell, 0), g] for side, g in zip(sides, self.g, strict=True)]
+        if not sure:
+            others = [[i, g, self.joint(side.cell, 3)] for side, (i, g) in zip(sides, others, strict=True)]
+        self.others = [torch.cat(each).t().contiguous() for each in others]
+        self.f, self.v, self.c, *rest = scratch(like, 3 if sure else 4, len(sides), *like.shape).unbind(0)
+        self.a = None if sure else rest[0]  # h / (c + ε s(c)), worked out from the output gate
+        self._forwards()
+
+    def at(self, piece: Piece, *, summed: bool) -> Shares:
+        """Return v, which has the sign of z."""
+        return Shares(self.v[:, piece.rows], [])
+
+    def factors(self, piece: Piece, v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Without ε, the second is f v."""
+        on, stable = v.clone(), self.c[:, piece.rows].abs()
+        if self.epsilon_c:
+            on.mul_(stable).div_(stable.add_(self.epsilon_c))
+        for here, after, _ in self.following(piece):
+            on[:, here].mul_(self.f[:, after])
+        return (v * self.a[:, piece.rows] if self.a is not None else self.magnitude(piece).mul_(v).div_(stable)), on
+
+    def first_f(self) -> torch.Tensor:
+        """Return it."""
+        return self.f[:, : self.rows.sizes[0]]
+
+    def _forwards(self) -> None:
+        """Work out the gates from x and h, and walk c forwards."""
+        size, last = self.size, torch.stack([side.c0 for side in self.sides]) / self.scale
+        for piece in self.pieces:
+            f, v, c = (each[:, piece.rows] for each in (self.f, self.v, self.c))
+            gates = c.new_empty(len(self.sides), c.shape[1], self.others[0].shape[1])  # those but f, side by side
+            z, i, stable = gates[..., size : 2 * size], gates[..., :size], torch.empty_like(c)
+            for d, (others, forget) in enumerate(zip(self.others, self.forget, strict=True)):
+                x, before = self.x(piece.rows, d), self.before(piece, d)
+                self._map(others, x, before, gates[d])
+                self._map(forget, x, before, f[d])
+                torch.abs(z[d], out=stable[d]).add_(self.epsilon_z)
+                if self.share:
+                    self._add_magnitudes(d, x, before, stable[d])
+            f.sigmoid_()
+            if self.sure:
+                gates.sigmoid_()
+                torch.sub(z, 0.5, out=c).mul_(i)
+                torch.div(c, stable, out=v)
+            else:
+                pre, nothing = z.clone(), stable == 0
+                gates.sigmoid_()
+                torch.tanh(pre, out=c).mul_(i)
+                v.copy_(torch.where(nothing, i, c / stable.masked_fill_(nothing, 1.0)))
+            for n, now, keep in zip(piece.sizes, c.split(piece.sizes, 1), f.split(piece.sizes, 1), strict=True):
+                last = now.addcmul_(keep, last if last.shape[1] == n else last[:, :n])
+            if self.a is not None:
+                o, nothing = gates[..., 2 * size :], c == 0
+                stable = c.abs().add_(self.epsilon_c).masked_fill_(nothing, 1.0)
+                self.a[:, piece.rows] = torch.where(nothing, o, o * (c.tanh().abs_() / stable))
+
+
+def steps_of(rows: Rows, sides: Sequence[Direction], epsilon: float, gamma: float, kept: torch.Tensor | None) -> Steps:
+    """Return the cells of a level; `kept` are i g and c, [2, D, N, H], if the forward pass gave them.
+
+    h / (c + ε s(c)) stands for o tanh(c) / (c + ε s(c)) where ε keeps this quotient exact, and c can be halved.
+    """
+    smallest = 4 * torch.finfo(sides[0].h.dtype).eps
+    if kept is not None and epsilon >= smallest:
+        return Kept(rows, sides, epsilon, gamma, kept)
+    return WorkedOut(rows, sides, epsilon, gamma, sure=epsilon * epsilon >= smallest)
