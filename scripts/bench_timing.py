@@ -79,16 +79,21 @@ def spread(values: list[float]) -> tuple[float, float, float]:
     return middle, low, high
 
 
-def turns(functions: Mapping[str, Callable[[], object]], repeats: int, *, warm: int = 1) -> Turns:
-    """Run every function `repeats` times, in turns, after `warm` turns that do not count."""
+def turns(functions: Mapping[str, Callable[[], object]], repeats: int, *, warm: int = 1, block: int = 1) -> Turns:
+    """Run every function `repeats` times, in turns, after `warm` turns that do not count.
+
+    A turn is `block` calls in a row, as timeit has them, of which the mean counts: a function that takes less than a
+    millisecond, called but once, finds the processor's caches full of another package.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     now = CLOCKS[_clock]
     for turn in range(-warm, repeats):
         for name, function in functions.items():
             began = now()
-            function()
+            for _ in range(block):
+                function()
             if turn >= 0:
-                seconds[name].append(now() - began)
+                seconds[name].append((now() - began) / block)
     return Turns(seconds)
 
 

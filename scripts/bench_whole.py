@@ -197,20 +197,24 @@ def peers(*, quick: bool, repeats: int) -> list[Row]:
             "gradient × input": partial(_gradient, net, x),
         }
         kind = name.split()[0].rstrip(",")
-        for package, make in (("zennit", _by_zennit), ("captum", _by_captum)):
+        packages = {"zennit": _by_zennit, "captum": _by_captum}
+        for package, make in packages.items():
             if package == "captum" and kind == "CNN":
                 continue  # it has no Conv1d
             try:
                 functions[package] = make(net, x)
             except ImportError as missing:
                 print(f"{package}: left out, {missing}")
-        found = turns(functions, repeats if kind == "CNN" else 20 * repeats, warm=3)
+        found = turns(functions, repeats if kind == "CNN" else 4 * repeats, warm=3, block=1 if kind == "CNN" or quick else 25)
         rows.append(row(f"{name}: LRP / network", found, "LRP", "network"))
         for other in functions:
             if other not in ("LRP", "network"):
                 rows.append(
                     row(f"{name}: {other} / LRP", found, other, "LRP", target=targets.get(other, {}).get(kind), least=True)
                 )
+        if kind == "dense":
+            found = turns(functions, 20 * repeats, warm=3)
+            rows += [row(f"{name}, one call after another package's: {other} / LRP", found, other, "LRP") for other in packages]
     return rows
 
 
@@ -236,8 +240,7 @@ def _by_zennit(net: nn.Module, x: Tensor) -> Any:
 
     def run() -> None:
         composite = zennit.composites.NameMapComposite(name_map=names)
-        with warnings.catch_warnings(), zennit.attribution.Gradient(model=net, composite=composite) as attributor:
-            warnings.simplefilter("ignore")
+        with zennit.attribution.Gradient(model=net, composite=composite) as attributor:
             attributor(x.clone().requires_grad_(), lambda output: output * start)
 
     return run
@@ -251,8 +254,6 @@ def _by_captum(net: nn.Module, x: Tensor) -> Any:
         for each in net.children():
             if hasattr(each, "weight"):
                 each.rule = EpsilonRule(epsilon=1e-3)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            LRP(net).attribute(x.clone().requires_grad_(), target=1)
+        LRP(net).attribute(x.clone().requires_grad_(), target=1)
 
     return run

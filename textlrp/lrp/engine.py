@@ -59,6 +59,7 @@ def attribute(
     gate = gate_rule(gates)
     composite = Composite() if composite is None else composite
     _check(module, ids, lengths)
+    batch = ids.shape[0]  # len() of a tensor is Python
     if "_orig_mod" in module._modules:  # torch.compile wraps it
         module = module.get_submodule("_orig_mod")
     with torch.inference_mode(False), torch.no_grad():
@@ -73,9 +74,9 @@ def attribute(
         tape.put(source)
         watch = Watch(
             tape,
-            Names(module, attribute.__code__, len(ids)),
+            Names(module, attribute.__code__, batch),
             frozenset(composite.operations),
-            steps=ids.shape[1:].numel() if len(ids) else 1,
+            steps=ids.shape[1:].numel() if batch else 1,
         )
         given = (source.value,) if lengths is None else (source.value, lengths)
         try:
@@ -88,18 +89,18 @@ def attribute(
             raise RelevanceError(
                 f"the model must return a tensor of logits [B, C], not {type(output).__name__}; wrap it in a module that does"
             )
-        ends = any(isinstance(node, Source) for node in tape.nodes)
-        if end is None or end.ids or not (ends or not source.ids):
+        if end is None or end.ids or (source.ids and not any(isinstance(node, Source) for node in tape.nodes)):
             raise RelevanceError(
                 "no embedding of the ids was seen on the way to the output; the model must look ids up with "
                 "nn.Embedding, nn.EmbeddingBag or "
                 "weight[ids], in Python code (a scripted or traced part cannot be seen: explain the module it was made from)"
             )
-        logits = wide(output.detach())
+        output = output.detach()
+        logits = wide(output)
         begin = start(target, logits, classes)
         if composite.rules:  # else nobody asks
             _set_depths(tape)
-        run = Run(composite, gate, source, batch=len(ids), dtype=logits.dtype, device=logits.device, layers=layers, steps=steps)
+        run = Run(composite, gate, source, batch=batch, dtype=logits.dtype, device=logits.device, layers=layers, steps=steps)
         end.add(begin.c, begin.r)
         tape.slim()
         run.walk(tape)
@@ -109,10 +110,10 @@ def attribute(
         if lengths is not None and ids.dim() >= 2:
             padding = torch.arange(ids.shape[1], device=ids.device) >= lengths.to(ids.device)[:, None]
             padding = padding.view(*padding.shape, *([1] * (ids.dim() - 2)))
-            run.book_total("padding", tokens.masked_fill(~padding, 0.0).flatten(1).sum(1))
+            run.book_total("padding", source.samples().total(tokens.masked_fill(~padding, 0.0), run.batch))
             tokens = tokens.masked_fill(padding, 0.0)
-        run.book_total("words", tokens.flatten(1).sum(1))
-        return Attribution(tokens, begin.score, run.ledger, output.detach(), run.layers or {})
+        run.book_total("words", source.samples().total(tokens, run.batch))
+        return Attribution(tokens, begin.score, run.ledger, output, run.layers or {})
 
 
 def _set_depths(tape: Tape) -> None:

@@ -135,16 +135,23 @@ def prepare(rule: Rule, parts: Sequence[Part], bias: torch.Tensor | None, z: tor
 
 
 def absorbing(
-    rule: Plain, linear: LinearMap, x: torch.Tensor, z: torch.Tensor, c: torch.Tensor, book: Book, bias: Callable[..., None]
+    rule: Plain,
+    linear: LinearMap,
+    x: torch.Tensor,
+    z: torch.Tensor,
+    c: torch.Tensor,
+    book: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], None],
+    bias: Callable[[torch.Tensor], None],
 ) -> torch.Tensor:
     """Do what `propagate` does, in the most frequent case: LRP-ε, absorbed biases, a carry; c_in = Wᵀ (c z / (z + ε s)).
 
-    `bias` is called with q, the multiple of a bias that it takes.
+    `book` is called with the factors of what the stabiliser takes, and memory to work in; `bias` with q, the multiple of a bias
+    that it takes.
     """
     stabiliser = signed(z, rule.epsilon)
     work = z + stabiliser
     q = (z * c).div_(work)
-    book("stabiliser", torch.mul(stabiliser, q, out=work))
+    book(stabiliser, q, work)
     if linear.bias is not None:
         bias(q)
     return linear.transpose(q, linear.weight, x)

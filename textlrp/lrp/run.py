@@ -87,6 +87,14 @@ class Run:
         total = var.samples().total(amount, self.batch)
         self.book_total(key, total if times == 1 else total * times)
 
+    def book_product(self, key: str, var: Var, one: torch.Tensor, other: torch.Tensor, work: torch.Tensor) -> None:
+        """Book one · other, element by element, each in the shape of `var`; `work` is overwritten."""
+        samples = var.samples()
+        if one.dim() == 2 and samples.dim == 0 and samples.index is None:
+            self.book_total(key, torch.linalg.vecdot(one, other))
+        else:
+            self.book_total(key, samples.total(torch.mul(one, other, out=work), self.batch))
+
     def book_total(self, key: str, amount: torch.Tensor) -> None:
         """Add `amount` [B] to an entry of the ledger."""
         held = self.ledger.get(key)

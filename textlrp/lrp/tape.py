@@ -46,7 +46,8 @@ class Samples:
     def total(self, amount: torch.Tensor, batch: int) -> torch.Tensor:
         """Sum `amount` over everything but the texts: [B]."""
         if self.dim == 0 and self.index is None:
-            return amount.flatten(1).sum(1) if amount.dim() > 1 else amount
+            many = amount.dim()
+            return amount.sum(1) if many == 2 else amount.flatten(1).sum(1) if many > 2 else amount
         if self.dim is not None:
             rest = [d for d in range(amount.dim()) if d != self.dim]
             amount = amount.sum(rest) if rest else amount

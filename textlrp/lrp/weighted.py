@@ -59,11 +59,12 @@ class Weighted(Ruled):
         """Apply the rule."""
         (x,), (z,) = self.inputs, self.outputs
         rule = run.rule(self.layer)
-        book: Book = lambda key, amount, times=1.0: run.book(key, z, amount, times)  # noqa: E731
         if isinstance(rule, Plain) and rule.bias == "absorb" and rule.epsilon > 0 and z.r is None:
             assert z.c is not None
-            x.add(absorbing(rule, self.linear, wide(x.value), wide(z.value), z.c, book, partial(self._bias, run)))
+            book_all = partial(run.book_product, "stabiliser", z)
+            x.add(absorbing(rule, self.linear, wide(x.value), wide(z.value), z.c, book_all, partial(self._bias, run)))
             return
+        book: Book = lambda key, amount, times=1.0: run.book(key, z, amount, times)  # noqa: E731
         c, r = propagate(rule, self.linear, wide(x.value), wide(z.value), z.c, z.r, book)
         x.add(c, r)
 
@@ -101,13 +102,14 @@ def _state(tape: Tape, value: torch.Tensor) -> Var:
 
 def linear(tape: Tape, names: Names, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor:
     """Run F.linear, and put it on the tape."""
-    given = dict(zip(("input", "weight", "bias"), args, strict=False)) | kwargs
-    value: torch.Tensor = func(*args, **kwargs)
-    x = tape.find(given["input"])
-    if x is None and given["input"].shape[:-1] == (names.batch,):
-        x = _state(tape, given["input"])
+    if len(args) != 3:
+        given = dict(zip(("input", "weight", "bias"), args, strict=False)) | kwargs
+        args, kwargs = (given["input"], given["weight"], given.get("bias")), {}
+    value: torch.Tensor = func(*args)
+    x, weight, bias = tape.find(args[0]), args[1], args[2]
+    if x is None and args[0].shape[:-1] == (names.batch,):
+        x = _state(tape, args[0])
     if x is not None:
-        weight, bias = given["weight"], given.get("bias")
         dense = DenseMap(wide(weight), None if bias is None else wide(bias))
         place = names.layer(weight, "linear") if tape.named else ("", None)
         tape.record(Weighted(nn.Linear, dense, x, "linear", place, shape_alone=tape.lean), value)
