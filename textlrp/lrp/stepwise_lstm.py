@@ -27,7 +27,7 @@ def lstm(sides: Sequence[Direction], gate: Gate, *, steps: bool, summed: bool = 
     """Bring relevance back through one level of an LSTM. With `summed`, x gets its relevance summed over E, [T, B], and no c or
     r."""
     walk, first = _Walk(sides, gate), sides[0]
-    found = [walk.back_through(at, steps=steps, summed=summed) for at in reversed(pieces(len(first.x), first.c0.numel() // 2))]
+    found = [walk.back_through(at, steps=steps, summed=summed) for at in reversed(pieces(len(first.x), first.c0.numel() // 4))]
     backs = []
     for d, (side, parts) in enumerate(zip(sides, zip(*found, strict=True), strict=True)):
         if side.project is not None:
