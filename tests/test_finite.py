@@ -118,3 +118,12 @@ def test_a_server_says_which_text_overflows(overflowing: textlrp.TextClassifier,
             ask(shelf, Settings(), request)
         assert found.value.status == 422
         assert "not finite numbers" in found.value.detail
+
+
+def test_relevance_that_grows_beyond_all_bounds_is_laid_to_the_rules_not_to_the_model() -> None:
+    lstm, review = textlrp.load("imdb-lstm"), max(textlrp.load_reviews("bundled")["text"], key=len)
+    with pytest.raises(
+        NumericalError, match=r"gate rule 'prop' divides by sums that may all but vanish.*use gates='all' or 'abs'"
+    ):
+        lstm.explain(review, gates="prop")
+    assert np.isfinite(lstm.explain(review, gates="abs").relevance).all()

@@ -83,8 +83,12 @@ def explain_batch(
     relevance = found.tokens.double().cpu().numpy()
     scores = found.score.double().cpu().numpy()
     ledger = {name: entry.double().cpu().numpy() for name, entry in found.ledger.items()}
-    check_finite("relevance", relevance, places=places)
-    check_finite("ledger", np.stack([scores, *ledger.values()], axis=1), places=places)
+    because = (
+        f"the rule {rule_name!r} with the gate rule {gates!r} divides by sums that may all but vanish, and relevance grew from "
+        "word to word beyond what single precision holds; use gates='all' or 'abs', or a rule with a larger ε"
+    )
+    check_finite("relevance", relevance, places=places, because=because)
+    check_finite("ledger", np.stack([scores, *ledger.values()], axis=1), places=places, because=because)
     shares = probabilities(logits, temperature=config.temperature)
     explanations = []
     for i, reading in enumerate(batch):
