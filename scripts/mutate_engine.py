@@ -37,6 +37,7 @@ TESTS = (
     "tape",
     "stretches",
     "lstm_steps",
+    "quick",
 )
 FIRST = {
     "lstm": "recurrent",
@@ -54,6 +55,7 @@ FIRST = {
     "ids": "ids",
     "mode": "ids",
     "tape": "tape",
+    "structural": "quick",
     "engine": "tape",
 }
 FIRST |= dict.fromkeys(
@@ -180,6 +182,8 @@ MUTATIONS = [
     Mutation("gamma (by magnitudes): without the bias", "signed", "self.first + (more if self.bias is None else self.bias.abs() * part + more)", "self.first + more"),
     Mutation("gamma (by magnitudes): the bias takes no more", "signed", "return torch.addcmul(self.bias * messages[0], self.bias.abs(), messages[-1], value=self.part)", "return self.bias * messages[0]"),
     Mutation("gamma (by magnitudes): stabiliser as under LRP-ε", "signed", "self.epsilon, alone = rule.epsilon / (1 + rule.gamma / 2),", "self.epsilon, alone = rule.epsilon,"),
+    Mutation("cat: parts in the wrong order", "structural", "else cut[at] for cut in cuts", "else cut[-1 - at] for cut in cuts"),
+    Mutation("cat: relevance proper is lost", "structural", "for part in (y.c, y.r)]", "for part in (y.c, None)]"),
     Mutation("tape: lets go of what is needed", "tape", "kept = var.ids or var.needed or", "kept = var.ids or"),
     Mutation("tape: lets go of what a layer made", "tape", "var.node is None or var.node.reads", "var.node is None"),
     Mutation("tape: lets go under any rule", "engine", 'lean=gate.name == "all" and composite.plain and not layers', "lean=True"),

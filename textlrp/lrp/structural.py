@@ -126,7 +126,9 @@ class Structural(Node):
         return len(self.inputs) == 1 and bool(self.args) and self.args[0] is self.inputs[0]
 
     def _quickly(self, run: Run) -> bool:
-        """Use the hand-made transpose, where there is one and a single input comes first."""
+        """Use the hand-made transpose, where there is one and a single input comes first; cut what was put together."""
+        if self.operation == "cat":
+            return self._cut()
         back = QUICK.get(self.operation)
         if back is None or not self.quick:
             return False
@@ -144,6 +146,17 @@ class Structural(Node):
             y.c, y.r = c, y.r if copying else None
             return False
         x.add(found, None if y.r is None or not copying else back(run, x, y, self.args[1:], self.kwargs, y.r))
+        return True
+
+    def _cut(self) -> bool:
+        """Give each part of `cat` its own, if none of them is a constant."""
+        given, y = dict(zip(("tensors", "dim"), self.args, strict=False)) | self.kwargs, self.outputs[0]
+        parts, dim = given.get("tensors"), given.get("dim", 0)
+        if set(given) - {"tensors", "dim"} or not all(isinstance(var, Var) and len(var.shape) == len(y.shape) for var in parts):
+            return False
+        cuts = [None if part is None else part.split([var.shape[dim] for var in parts], dim) for part in (y.c, y.r)]
+        for at, var in enumerate(parts):
+            var.add(*(None if cut is None else cut[at] for cut in cuts))
         return True
 
     def _back(self, leaves: list[torch.Tensor], pairs: list[tuple[torch.Tensor, torch.Tensor]], part: str) -> None:
