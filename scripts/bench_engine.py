@@ -82,7 +82,7 @@ def rules(*, quick: bool, repeats: int) -> list[Row]:
             for name, rule in made.items()
         }
         functions["default"] = partial(attribute, model, *given, composite=default_of("lstm"))
-        found = turns(functions, max(2, repeats // 2))
+        found = turns(functions, repeats)
         rows += [row(f"LSTM: {name}, gates {gates}", found, name, "default", target=2.0) for name in made]
     for arch in ("cnn", "dense"):
         other = textlrp.load(f"imdb-{arch}").module

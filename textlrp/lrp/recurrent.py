@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from textlrp.errors import RelevanceError
-from textlrp.lrp import forward, padded, stepwise, stepwise_lstm
+from textlrp.lrp import forward, forward_steps, padded, stepwise, stepwise_lstm
 from textlrp.lrp.cells import Above, Back, Cell
 from textlrp.lrp.gru import gru_all
 from textlrp.lrp.lstm import Direction, lstm_all
@@ -56,6 +56,7 @@ class Level(Ruled):
         has_biases: bool,
         batch_first: bool,
         kept: torch.Tensor | None = None,
+        worked: list[forward_steps.Worked] | None = None,
     ) -> None:
         self.operation = operation
         self.single = operation in CELLS
@@ -68,6 +69,7 @@ class Level(Ruled):
             var.needed = True
         self.cells = [_cell(each, has_biases=has_biases) for each in weights]
         self.sizes, self.batch_first, self.kept = sizes, batch_first, kept  # i g and c, [2, D, N, H], or None
+        self.worked = worked  # in place of them, with all pre-activations
 
     def _value(self, place: int) -> torch.Tensor:
         var = self.known[place]
@@ -133,7 +135,8 @@ class Level(Ruled):
                 found.append(gru_all(seen, h, states[0], cell, above, rule.epsilon, steps=run.steps))
             elif self.operation.startswith("lstm"):
                 kept = None if self.kept is None else [order.filled(part[d]) for part in self.kept]
-                sides.append(stepwise_lstm.Direction(seen, h, states[0], states[1], cell, above, rule, run.gate, kept))
+                worked = None if self.worked is None else self.worked[d]
+                sides.append(stepwise_lstm.Direction(seen, h, states[0], states[1], cell, above, rule, run.gate, kept, worked))
             else:
                 walk = stepwise.gru if self.operation.startswith("gru") else stepwise.rnn
                 found.append(walk(seen, h, states[0], states[0], cell, above, rule, run.gate, steps=run.steps))
@@ -247,8 +250,8 @@ def recurrent(tape: Tape, names: Names, func: Callable[..., Any], name: str, arg
         given = tuple(parts) if len(parts) > 1 else parts[0]
         tail = [has_biases, 1, 0.0, False, bidirectional]
         weights = [weight for each in mine for weight in each]
-        kept = None
-        if forward.able(name, x, mine, has_biases=has_biases) and (packed or tape.gates):
+        kept, worked, able = None, None, forward.able(name, x, mine, has_biases=has_biases)
+        if able and (packed or tape.gates):
             x_rows = Rows.of(x, sizes, batch_first=batch_first)
             kept = x.new_empty(2, directions, sum(x_rows.sizes), states[0].shape[-1]) if tape.gates else None
             if packed:
@@ -256,12 +259,16 @@ def recurrent(tape: Tape, names: Names, func: Callable[..., Any], name: str, arg
             else:
                 out, *end, sound = forward.whole(x, x_rows, parts, mine, kept)
             kept = kept if sound else None
+        elif able and forward_steps.worth(x.shape[0] * x.shape[1], states[0]):
+            out, *end, worked = forward_steps.run(x.transpose(0, 1) if batch_first else x, parts, mine)
+            out = out.transpose(0, 1) if batch_first else out
         elif packed:
             out, *end = func(x, sizes, given, weights, *tail)
         else:
             out, *end = func(x, given, weights, *tail, batch_first)
         if any(tape.find(each) is not None for each in (x, *parts)):
-            node = Level(name, place, x, parts, mine, sizes, tape, has_biases=has_biases, batch_first=batch_first, kept=kept)
+            kinds = {"has_biases": has_biases, "batch_first": batch_first}
+            node = Level(name, place, x, parts, mine, sizes, tape, **kinds, kept=kept, worked=worked)
             tape.record(node, out, *end)
             node.outputs[0].needed = True
             inner = (node.known[0] if level > 0 else None, node.outputs[0] if level < levels - 1 else None)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
+from textlrp.lrp.maps import LinearMap
 from textlrp.lrp.numbers import inverse, sign, signed
 from textlrp.lrp.rule import Rule, Signed
 from textlrp.lrp.rules import AlphaBeta, Gamma
@@ -27,7 +28,7 @@ class _ByMagnitudes(Share):
     def __init__(self, rule: Rule, parts: Sequence[Part], bias: torch.Tensor | None, part: float, more: float) -> None:
         super().__init__(rule, parts, bias)
         self.part = part
-        self.signs = {id(linear): sign(x) for linear, x in parts}
+        self.inputs, self.signs = {id(linear): x for linear, x in parts}, dict[int, torch.Tensor]()
         self.weights = {id(linear): linear.magnitudes(part) for linear, _ in parts}
         (first, x), *others = parts
         self.first = first.apply(x.abs(), self.weights[id(first)][1])  # r Σ |a| of the first part
@@ -43,7 +44,7 @@ class _ByMagnitudes(Share):
     def to_input(self, part: Part, messages: Messages, at: int | None) -> Carried:
         """Return c, which depends on the sign of x."""
         linear, x = part
-        signs = self.signs[id(linear)]
+        signs = self._signs(linear)
         weights = self.weights[id(linear)]
         c, more = linear.transpose_each(messages.expand(2, *messages.shape[1:]), weights, x).unbind(0)
         return c.addcmul_(more, signs if at is None else signs[at]), None
@@ -53,7 +54,13 @@ class _ByMagnitudes(Share):
         if self.rule.bias == "spread":
             return None
         weights = self.weights[id(part[0])]
-        return weights if self.kinds == 2 else torch.cat(weights.unbind(0), -1)[None], self.signs[id(part[0])]
+        return weights if self.kinds == 2 else torch.cat(weights.unbind(0), -1)[None], self._signs(part[0])
+
+    def _signs(self, linear: LinearMap) -> torch.Tensor:
+        """Return the signs of a map's input, worked out once, and only if they are asked for."""
+        if id(linear) not in self.signs:
+            self.signs[id(linear)] = sign(self.inputs[id(linear)])
+        return self.signs[id(linear)]
 
     def summed(self, y: torch.Tensor, messages: Messages) -> torch.Tensor | None:
         """Return Σ_j y_j m_j + t_j n_j, t = r Σ |a| of the first part."""
@@ -121,10 +128,10 @@ class AlphaBetaShare(_ByMagnitudes):
         share = cls(rule, parts, bias, 1.0, 0.0)
         z, total = z if bias is None or share.bias is not None else z - bias, share.total
         rest = z.neg() if rule.beta == 0 else z.abs()  # T − |z| is twice the smaller of p and −n
-        torch.sub(total, rest.add_(total, alpha=2 * _RARE), out=rest)
-        if z.numel() and bool(rest.amin() <= 0):
+        rest.sub_(total, alpha=1 - 2 * _RARE)
+        if z.numel() and bool(rest.amax() >= 0):
             heard = torch.stack([linear.heard(x).expand(z.shape) for linear, x in parts]).any(0)
-            if bool((rest <= 0).logical_and_(heard).any()):
+            if bool((rest >= 0).logical_and_(heard).any()):
                 return None
             share.lost = tuple((total + s * z == 0) for s in (1, -1))  # no positive, no negative contributions
         total.add_(2 * rule.epsilon)

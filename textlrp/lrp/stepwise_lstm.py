@@ -64,6 +64,8 @@ class _Walk:
         thrice = given[..., : 3 * size].unflatten(-1, (3, size)) if self.gated else r_c.unsqueeze(-2)
         to_c, keep_c = (torch.stack(each) for each in zip(*((part.to_c, part.keep_c) for part in parts), strict=True))
         weights, signs = self._weights(parts)
+        back = like.new_empty(0) if weights is None else like.new_empty(kinds * len(parts), like.shape[1], weights.shape[-1])
+        to_h, more = (back, back) if signs is None else back.chunk(2, 0 if kinds == 2 else -1)
         before = arrived, h, r_h, r_m, r_m.unsqueeze(-2), r_c, thrice
         arrays = *before, to_c.unsqueeze(-2).expand(thrice.shape), keep_c, given, sent.flatten(0, 1)
         each = zip(*(array.unbind(1) for array in arrays), sent.unbind(2), strict=True)
@@ -71,25 +73,25 @@ class _Walk:
         for t, step, sign_h in reversed(list(each)):
             from_above, now_value, now_h, now_m, m_thrice, now_c, c_thrice, signal, keep, now, flat, message = step
             _add(from_above, *self.to_h, now_value, out=now_h)
-            for d, side in enumerate(self.sides):
-                if side.project is not None:
+            if first.project is not None:
+                for d, side in enumerate(self.sides):
+                    assert side.project is not None
                     now_m[d].copy_(side.project.relevance(now_h[d], t))
             torch.addcmul(self.to_c.unsqueeze(-2), m_thrice, signal, out=c_thrice)
             if first.above.c_n is not None:
                 c_thrice += torch.stack([side.from_end(t) for side in self.sides]).unsqueeze(-2)
             if t % _EVERY == 0:
-                now.copy_(torch.hardshrink(now, FAINT[now.dtype]))
+                torch.hardshrink(now, FAINT[now.dtype], out=now)
             message.mul_(now)
             if weights is None:
                 backs = [part.back(message[:, d], t - at.start) for d, part in enumerate(parts)]
                 self.to_h = _stacked([c for c, _ in backs]), _stacked([r for _, r in backs])
             else:
-                c = torch.bmm(flat, weights)
+                torch.bmm(flat, weights, out=back)
                 if sign_h is not None:
-                    c, more = c.chunk(2, 0 if kinds == 2 else -1)
-                    c = torch.addcmul(c, more, sign_h)
-                self.to_h = c, None
-            self.to_c = now_c * keep
+                    to_h.addcmul_(more, sign_h)
+                self.to_h = to_h, None
+            torch.mul(now_c, keep, out=self.to_c)
         over_time = zip(r_h.sum(-1), r_c.sum(-1), strict=True) if steps else repeat((None, None))
         return [
             (*part.finish(r_m[d], r_c[d], given[d], sent[:, d], summed=summed), *sums)

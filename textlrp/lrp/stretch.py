@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from textlrp.lrp.cells import Above, Cell, Tally, Totals, book_split, shift
+from textlrp.lrp.forward_steps import Worked
 from textlrp.lrp.gates import Amount, Gate
 from textlrp.lrp.linear import prepare
 from textlrp.lrp.maps import DenseMap
@@ -20,7 +21,7 @@ __all__ = ["Direction", "Stretch"]
 
 class Direction:
     """One direction of an LSTM: x [T, B, E], h [T, B, P], h_0 [B, P], c_0 [B, H]. `kept` are i ⊙ g and c, [T, B, H], if the
-    forward pass gave them."""
+    forward pass gave them, `worked` these and all pre-activations."""
 
     def __init__(
         self,
@@ -33,6 +34,7 @@ class Direction:
         rule: Rule,
         gate: Gate,
         kept: Sequence[torch.Tensor] | None = None,
+        worked: Worked | None = None,
     ) -> None:
         self.x, self.h, self.c0, self.cell, self.above, self.rule, self.gate = x.contiguous(), h, c0, cell, above, rule, gate
         self.size, self.tally, self.before = c0.shape[-1], Tally(), shift(h0, h)
@@ -40,7 +42,9 @@ class Direction:
         self.words, self.state = DenseMap(cell.w[self.rows], None), DenseMap(cell.u[self.rows], None)
         self.bias = None if cell.b is None else cell.b[self.rows]
         self.worked_out: tuple[torch.Tensor, torch.Tensor] | None = None  # W x and all pre-activations, [T, B, 4H]
-        if kept is None:
+        if worked is not None:
+            self.worked_out, kept = worked[:2], worked[2:]
+        elif kept is None:
             self.worked_out = self._pre_activations(slice(None), slice(None))
             kept = _forwards(self.worked_out[1], c0)
         self.new, self.c = kept
