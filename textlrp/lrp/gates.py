@@ -53,14 +53,19 @@ def _zero(g: torch.Tensor, s: torch.Tensor, epsilon: float) -> Split:
 def _prop(g: torch.Tensor, s: torch.Tensor, epsilon: float) -> Split:
     total = g + s
     stabiliser = signed(total, epsilon)  # −0 comes of two zeros only, to which nothing goes
-    over = inverse(total.add_(stabiliser), epsilon)
+    over = _over(total.add_(stabiliser), epsilon)
     return Split(g * over, s * over, stabiliser.mul_(over) if epsilon else (over == 0).to(over.dtype))
 
 
 def _abs(g: torch.Tensor, s: torch.Tensor, epsilon: float) -> Split:
     g, s = g.abs(), s.abs()
-    over = inverse((g + s).add_(epsilon), epsilon)
-    return Split(g * over, s * over, over.mul_(epsilon) if epsilon else (over == 0).to(over.dtype))
+    over = _over((g + s).add_(epsilon), epsilon)
+    gate, signal = (each.mul_(over) if each.shape == over.shape else each * over for each in (g, s))
+    return Split(gate, signal, over.mul_(epsilon) if epsilon else (over == 0).to(over.dtype))
+
+
+def _over(total: torch.Tensor, epsilon: float) -> torch.Tensor:
+    return total.reciprocal_() if epsilon else inverse(total, epsilon)
 
 
 GATES: dict[str, Gate] = {
