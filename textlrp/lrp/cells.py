@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 
 from textlrp.lrp.gates import Gate, Split
-from textlrp.lrp.numbers import inverse, signed, stabilise
+from textlrp.lrp.numbers import inverse, stabilise
 from textlrp.lrp.rule import Rule
 
 __all__ = ["Above", "Back", "Cell", "Product", "Tally", "Totals", "book_split", "pieces", "shift"]
@@ -154,6 +154,6 @@ class Totals:
     def book_all(self, tally: Tally, relevance: torch.Tensor) -> None:
         """Book what is absorbed of the relevance of all steps."""
         if self.epsilon:
-            tally.book("stabiliser", signed(self.z + 0.0, self.epsilon).mul_(self.inverse).mul_(relevance))
+            tally.book("stabiliser", self.inverse.abs().mul_(relevance), self.epsilon)  # s(z) / (z + ε s(z)) is positive
         else:
             tally.book("stabiliser", relevance * (self.inverse == 0))

@@ -128,7 +128,10 @@ class Stretch:
         overwritten."""
         tally, total, joint = self.side.tally, self.total, self.joint
         total.book_all(tally, r_c)
-        if self.out.stabiliser is not None or self.out.loss is not None:
+        out, keep, write = (split.stabiliser if split.loss is None else None for split in (self.out, self.keep, self.write))
+        if isinstance(out, torch.Tensor) and isinstance(keep, torch.Tensor) and isinstance(write, torch.Tensor):
+            tally.book("stabiliser", keep.mul_(total.a).addcmul_(write, total.b).mul_(r_c).addcmul_(out, r_m))
+        elif self.out.stabiliser is not None or self.out.loss is not None:
             for split, relevance in ((self.out, r_m), (self.keep, total.a * r_c), (self.write, total.b * r_c)):
                 book_split(tally, split, relevance)
         joint.book_bias(sent.sum(1), tally.book)
