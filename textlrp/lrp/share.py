@@ -25,6 +25,7 @@ class Share(ABC):
 
     kinds: int = 1
     by_relevance: bool = True  # whether `book` needs to know the relevance
+    by_sums: bool = False  # whether `book_rest`, too, does with messages summed over axes that the bias does not have
 
     def __init__(self, rule: Rule, parts: Sequence[Part], bias: torch.Tensor | None) -> None:
         self.rule = rule

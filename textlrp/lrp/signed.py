@@ -94,6 +94,7 @@ class GammaShare(_ByMagnitudes):
         self.by_relevance = rule.epsilon == 0
         self.lost = (over == 0) if self.by_relevance else None
         self.towards, self.signs_z = sign(stable) if alone else None, signed(z, 1.0) if alone else None
+        self.by_sums = not alone
         self.over = over
 
     def multiples(self) -> Messages:
@@ -117,10 +118,10 @@ class AlphaBetaShare(_ByMagnitudes):
     """LRP-αβ, where p = (T + z) / 2 and n = (z − T) / 2, T = Σ |a| + |b|: the messages are R (u + v) and R (u − v), with
     u = α / (T + z + 2ε) and v = β / (T − z + 2ε)."""
 
-    by_relevance = False
+    by_relevance, by_sums = False, True
     lost: tuple[torch.Tensor, ...] | None = None  # outputs without positive and without negative contributions
-    u: torch.Tensor
-    v: torch.Tensor | None = None
+    up: torch.Tensor  # T + z + 2ε
+    down: torch.Tensor | None = None  # −(T − z + 2ε), if β is not 0
 
     @classmethod
     def able(cls, rule: AlphaBeta, parts: Sequence[Part], bias: torch.Tensor | None, z: torch.Tensor) -> AlphaBetaShare | None:
@@ -135,31 +136,36 @@ class AlphaBetaShare(_ByMagnitudes):
                 return None
             share.lost = tuple((total + s * z == 0) for s in (1, -1))  # no positive, no negative contributions
         total.add_(2 * rule.epsilon)
-        up = torch.add(total, z, out=rest)
-        share.u = torch.div(rule.alpha, up, out=up)
+        share.up = torch.add(total, z, out=rest)
         if rule.beta == 0:
             share.kinds = 1
         else:
-            share.v = torch.div(rule.beta, total.sub_(z), out=total)
+            share.down = torch.sub(z, total, out=total)
         if share.lost is not None:
             share.by_relevance = True
-            for factor, empty in zip((share.u, share.v), share.lost, strict=True):
-                if factor is not None:
-                    factor.masked_fill_(empty, 0.0)
+            for divisor, empty in zip((share.up, share.down), share.lost, strict=True):
+                if divisor is not None:
+                    divisor.masked_fill_(empty, torch.inf)
         return share
 
     def multiples(self) -> Messages:
         """Return u + v and u − v."""
-        return self.u[None] if self.v is None else torch.stack((self.u + self.v, self.u - self.v))
+        assert isinstance(self.rule, AlphaBeta)
+        u = self.rule.alpha / self.up
+        if self.down is None:
+            return u[None]
+        v = self.rule.beta / self.down  # −v
+        return torch.stack((u - v, u + v))
 
     def fill(self, times: torch.Tensor, out: Messages) -> None:
         """Write them without an array of their own."""
-        if self.v is None:
-            torch.mul(self.u.expand(out.shape), times, out=out)  # for both kinds, if another direction has two
+        assert isinstance(self.rule, AlphaBeta)
+        if self.down is None:
+            torch.div(times, self.up.expand(out.shape), out=out)  # α is 1; for both kinds, if another direction has two
             return
-        u, v = self.u.mul_(times), self.v.mul_(times)
-        torch.add(u, v, out=out[0])
-        torch.sub(u, v, out=out[1])
+        u, v = torch.div(times, self.up, out=self.up), torch.div(times, self.down, out=self.down)  # u / α, −v / β
+        torch.add(v if self.rule.beta == 1 else v.mul_(self.rule.beta), u, alpha=self.rule.alpha, out=out[1])
+        torch.sub(out[1], v, alpha=2, out=out[0])
 
     def book_rest(self, relevance: torch.Tensor, messages: Messages, book: Book) -> None:
         """Book what the stabiliser took, and what found no taker."""

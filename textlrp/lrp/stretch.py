@@ -134,8 +134,9 @@ class Stretch:
         elif self.out.stabiliser is not None or self.out.loss is not None:
             for split, relevance in ((self.out, r_m), (self.keep, total.a * r_c), (self.write, total.b * r_c)):
                 book_split(tally, split, relevance)
-        joint.book_bias(sent.sum(1), tally.book)
-        joint.book_rest(given.mul_(self.to_map) if joint.by_relevance else r_c, sent, tally.book)
+        sums = sent.sum(1)
+        joint.book_bias(sums, tally.book)
+        joint.book_rest(given.mul_(self.to_map) if joint.by_relevance else r_c, sums if joint.by_sums else sent, tally.book)
         if not summed:
             return *joint.back(self.words, sent), None
         y = self.y if self.y.shape == sent.shape[1:] else self.y[..., self.side.rows]
