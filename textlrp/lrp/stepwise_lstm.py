@@ -59,10 +59,12 @@ class _Walk:
             part.joint.fill(part.to_map, sent[:, d])
         r_c = given[..., :size]
         r_m = given[..., -size:] if self.gated else torch.empty_like(r_c)
-        arrived, h = (torch.stack(each) for each in zip(*((part.arrived, part.h) for part in parts), strict=True))
+        h = torch.stack([part.h for part in parts])
+        arrived, (to_c, keep_c) = torch.empty_like(h), (r_c.new_empty(r_c.shape) for _ in range(2))
+        for d, part in enumerate(parts):
+            part.put(arrived[d], to_c[d], keep_c[d])
         r_h = r_m if first.project is None else torch.empty_like(h)
         thrice = given[..., : 3 * size].unflatten(-1, (3, size)) if self.gated else r_c.unsqueeze(-2)
-        to_c, keep_c = (torch.stack(each) for each in zip(*((part.to_c, part.keep_c) for part in parts), strict=True))
         weights, signs = self._weights(parts)
         back = like.new_empty(0) if weights is None else like.new_empty(kinds * len(parts), like.shape[1], weights.shape[-1])
         to_h, more = (back, back) if signs is None else back.chunk(2, 0 if kinds == 2 else -1)

@@ -85,8 +85,7 @@ def _forwards(z: torch.Tensor, c0: torch.Tensor) -> tuple[torch.Tensor, torch.Te
 
 
 class Stretch:
-    """Some steps: how the map of x_t and h_{t−1} shares (`joint`); what c gets of R_h, and c of the step before of R_c,
-    [K, B, H]."""
+    """Some steps: how the map of x_t and h_{t−1} shares (`joint`), and the gates and sums (`out`, `keep`, `write`, `total`)."""
 
     def __init__(self, side: Direction, at: slice) -> None:
         self.side, size, gate, rule = side, side.size, side.gate, side.rule
@@ -94,14 +93,24 @@ class Stretch:
         self.y, z = side.pre_activations(at)
         z_i, z_f, z_g, z_o = z.split(size, -1) if z.shape[-1] > size else (z, z, z, z)  # the others nobody asks for
         self.out, self.keep, self.write = (gate.split(g, s, rule.epsilon) for g, s in ((z_o, c), (z_f, c_before), (z_i, z_g)))
-        self.total = total = Totals(c - new, new, c, rule)  # f c_{t−1} = c_t − i_t g_t
+        self.total = Totals(c - new, new, c, rule)  # f c_{t−1} = c_t − i_t g_t
         self.to_map = self._to_map(c)
         self.h, self.words, self.state = side.h[at], (side.words, side.x[at]), (side.state, side.before[at])
-        c_h, r_h = (None if part is None else part[at] for part in side.above[:2])
-        self.arrived = plus(c_h, r_h, self.h)
         parts: list[Part] = [self.words, self.state]
         self.joint = prepare(rule, parts, side.bias, z if gate.reaches_gates else z_g)
-        self.to_c, self.keep_c = _share(self.out.signal, c), _times(total.a, self.keep.signal)
+        self.at = at
+
+    def put(self, arrived: torch.Tensor, to_c: torch.Tensor, keep_c: torch.Tensor) -> None:
+        """Write what comes to h from above, [K, B, P], and what c gets of R_h and the c before of R_c, [K, B, H]."""
+        c_h, r_h = (None if part is None else part[self.at] for part in self.side.above[:2])
+        if c_h is not None and r_h is None:
+            torch.mul(c_h, self.h, out=arrived)
+        else:
+            arrived.copy_(plus(c_h, r_h, self.h))
+        assert self.out.signal is not None
+        assert self.keep.signal is not None
+        to_c[:] = self.out.signal
+        torch.mul(self.total.a, self.keep.signal, out=keep_c)
 
     def _to_map(self, c: torch.Tensor) -> torch.Tensor:
         """Return the shares of the map's outputs, [K, B, k·H]: of R_c but for the last, which is of R_h."""
