@@ -85,7 +85,8 @@ def explain_batch(
     ledger = {name: entry.double().cpu().numpy() for name, entry in found.ledger.items()}
     because = (
         f"the rule {rule_name!r} with the gate rule {gates!r} divides by sums that may all but vanish, and relevance grew from "
-        "word to word beyond what single precision holds; use gates='all' or 'abs', or a rule with a larger ε"
+        "word to word beyond what single precision holds; use "
+        + ("gates='all' or 'abs', or a rule with a larger ε" if gates in ("prop", "half") else "a rule with a larger ε")
     )
     check_finite("relevance", relevance, places=places, because=because)
     check_finite("ledger", np.stack([scores, *ledger.values()], axis=1), places=places, because=because)

@@ -131,7 +131,7 @@ class Totals:
     """z = a + b at every step, in proportion, with the stabiliser ε: R_a = a / (z + ε·sign z) R."""
 
     def __init__(self, a: torch.Tensor, b: torch.Tensor, z: torch.Tensor, rule: Rule) -> None:
-        self.epsilon, self.z = rule.epsilon, z
+        self.epsilon = rule.epsilon
         self.inverse = inverse(stabilise(z, rule.epsilon), rule.epsilon)
         self.a, self.b = a * self.inverse, b * self.inverse  # the shares
         self.kept: list[torch.Tensor] = []
