@@ -26,6 +26,7 @@ from typing import Any
 
 import torch
 
+from textlrp.lrp.affine import affine
 from textlrp.lrp.cells import Back, Tally
 from textlrp.lrp.lstm_steps import Direction, Steps, steps_of
 from textlrp.lrp.numbers import signed
@@ -52,8 +53,9 @@ def lstm_all(
     and c, [2, D, N, H], if the forward pass gave them. With `summed`, x gets its relevance summed over E, [N], instead of a
     carry."""
     walk = _Walk(steps_of(rows, sides, epsilon, gamma, kept), epsilon, steps=steps, summed=summed)
-    for piece in reversed(walk.cells.pieces):
-        walk.back_through(piece)
+    with torch.inference_mode():  # a step's three calls take less time then; what is returned was made outside
+        for piece in reversed(walk.cells.pieces):
+            walk.back_through(piece)
     first_f = walk.cells.first_f()
     return [walk.back(d, first_f[d]) for d in range(len(sides))]
 
@@ -65,7 +67,7 @@ class _Walk:
         self.cells, self.sides, self.epsilon, self.summed = cells, cells.sides, epsilon, summed
         self.w, self.u, self.bias = zip(*(g.split([cells.width, cells.size, 1], 1) for g in cells.g), strict=True)
         self.to_h, self.left = torch.stack(self.u), len(cells.rows.sizes)
-        self.more_to_h = torch.stack([each[cells.width : -1].t() for each in cells.more]) if cells.more else None
+        self.more_to_h = torch.stack([each.u for each in cells.more]) if cells.more else None
         self.ends = torch.stack(
             [torch.zeros_like(side.c0) if side.to_c_n is None else side.to_c_n * cells.scale for side in self.sides]
         )  # what comes back to c_n as a carry of c, [D, B, H]
@@ -121,23 +123,26 @@ class _Walk:
                 last_p = now_signed.mul_(p)
         self.p, self.signed_p, self.left = p, last_p, left
 
-    def _give(self, mine: slice, p: torch.Tensor, signed_p: torch.Tensor | None, words: list[torch.Tensor]) -> None:
+    def _give(
+        self, mine: slice, p: torch.Tensor, signed_p: torch.Tensor | None, words: list[tuple[torch.Tensor, torch.Tensor | None]]
+    ) -> None:
         """Give to x and to the bias what is theirs."""
         for d in range(len(self.sides)):
             taken = torch.mv(p[d], self.bias[d][:, 0], out=self.taken[d, mine])
             if signed_p is not None:
-                taken += torch.mv(signed_p[d], self.cells.more[d][-1])
+                taken += torch.mv(signed_p[d], self.cells.more[d].b)
             if words:
+                of_x, more = words[d]
+                of_x.mul_(p[d])
+                if signed_p is not None:
+                    assert more is not None
+                    of_x.addcmul_(more, signed_p[d])
+                torch.sum(of_x, -1, out=self.to_x[d, mine]).sub_(taken)
                 continue
-            x, to_word = self.cells.x(mine, d), torch.mm(p[d], self.w[d])
+            x, to_word = self.cells.x(mine, d), affine(p[d], self.w[d].t())
             if signed_p is not None:
-                to_word.addcmul_(torch.mm(signed_p[d], self.cells.more[d][: self.cells.width].t()), x.sign())
+                to_word.addcmul_(affine(signed_p[d], self.cells.more[d].w.t()), x.sign())
             self.to_x[d, mine] = to_word.mul_(x).sum(-1) if self.summed else to_word
-        if words:
-            to_words = words[0].mul_(p)
-            if signed_p is not None:
-                to_words.addcmul_(words[1], signed_p)
-            self.to_x[:, mine] = to_words.sum(-1).sub_(self.taken[:, mine])
 
     def back(self, d: int, first_f: torch.Tensor) -> Back:
         """Return what comes back from one direction, when all pieces are done; f of the first step is [B, H]."""

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import torch
 
+from textlrp.lrp.affine import affine
 from textlrp.lrp.cells import Cell
 from textlrp.lrp.rows import Piece, Rows
 from textlrp.lrp.scratch import scratch
@@ -44,10 +45,24 @@ class Direction(NamedTuple):
 
 
 class Shares(NamedTuple):
-    """v of some steps, [D, n, H], the caller's to write to; W x + b and, for LRP-γ, r (|W| |x| + |b|), if they are known."""
+    """v of some steps, [D, n, H]; of each direction W x + b and, for LRP-γ, r (|W| |x| + |b|), [n, H], if they are known, the
+    caller's to write to."""
 
     v: torch.Tensor
-    words: list[torch.Tensor]
+    words: list[tuple[torch.Tensor, torch.Tensor | None]]
+
+
+class Map(NamedTuple):
+    """W [k, E], U [k, H] and b [k] of a map of x and h."""
+
+    w: torch.Tensor
+    u: torch.Tensor
+    b: torch.Tensor
+
+    def apply(self, x: torch.Tensor, before: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return W x + b, and W x + U h + b, [n, k]."""
+        first = affine(x, self.w, self.b)
+        return first, affine(before, self.u, first)
 
 
 class Steps(ABC):
@@ -64,7 +79,7 @@ class Steps(ABC):
         self.g = [self.joint(side.cell, 2) for side in sides]  # [H, E+H+1], of x, h and 1
         if scale != 1:
             self.g = [g * scale for g in self.g]
-        self.more = [(g.abs() * self.share).t().contiguous() for g in self.g] if self.share else []  # [E+H+1, H]
+        self.more = [self.cut(g.abs() * self.share) for g in self.g] if self.share else []
 
     @abstractmethod
     def at(self, piece: Piece, *, summed: bool) -> Shares:
@@ -135,23 +150,20 @@ class Steps(ABC):
         bias = cell.w.new_zeros(self.size) if cell.b is None else cell.b[mine]
         return torch.cat([cell.w[mine], cell.u[mine], bias[:, None]], 1)
 
-    def _map(
-        self, weights: torch.Tensor, x: torch.Tensor, before: torch.Tensor, out: torch.Tensor, words: torch.Tensor | None = None
-    ) -> None:
-        """Write W x + U h + b, [n, k], to `out`, and W x + b to `words`; the weights are [E+H+1, k]."""
-        first = torch.addmm(weights[-1], x, weights[: self.width], out=out if words is None else words)
-        torch.addmm(first, before, weights[self.width : -1], out=out)
+    def cut(self, joint: torch.Tensor) -> Map:
+        """Cut weights of x, h and 1, [k, E+H+1]."""
+        w, u, b = joint.split([self.width, self.size, 1], 1)
+        return Map(w.contiguous(), u.contiguous(), b[:, 0].contiguous())
 
-    def _add_magnitudes(
-        self, d: int, x: torch.Tensor, before: torch.Tensor, stable: torch.Tensor, words: torch.Tensor | None = None
-    ) -> None:
-        """Add r (Σ |a| + |b|) to `stable`, [n, H], and write that of x and b to `words`."""
-        weights, x = self.more[d], x.abs()
-        if words is None:
-            stable.add_(weights[-1]).addmm_(x, weights[: self.width])
-        else:
-            stable.add_(torch.addmm(weights[-1], x, weights[: self.width], out=words))
-        stable.addmm_(before.abs(), weights[self.width : -1])
+    def divisor(
+        self, d: int, z: torch.Tensor, x: torch.Tensor, before: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Return |z| + ε or, for LRP-γ, |z| + r T + ε/(1 + γ/2) in place of z, and then r times what of T is not of h."""
+        z.abs_()
+        if not self.more:
+            return z.add_(self.epsilon_z), None
+        first, total = self.more[d].apply(x.abs(), before.abs())
+        return z.add_(total.add_(self.epsilon_z)), first
 
     def following(self, piece: Piece) -> Iterator[tuple[slice, slice, slice]]:
         """Yield rows of a piece that have a step after them, the rows of those steps, and the piece's rows that have none."""
@@ -168,19 +180,19 @@ class Kept(Steps):
     def __init__(self, rows: Rows, sides: Sequence[Direction], epsilon: float, gamma: float, kept: torch.Tensor) -> None:
         super().__init__(rows, sides, epsilon, gamma, scale=1.0)
         self.ig, self.c = kept.unbind(0)
-        self.maps = [g.t().contiguous() for g in self.g]
+        self.maps = [self.cut(g) for g in self.g]
 
     def at(self, piece: Piece, *, summed: bool) -> Shares:
         """Work out z, and with it v."""
-        stable = self.c.new_empty(len(self.sides), piece.rows.stop - piece.rows.start, self.size)  # z, at first
-        words = [torch.empty_like(stable) for _ in range(2 if self.share else 1)] if summed else []
-        for d, weights in enumerate(self.maps):
+        v, words = self.c.new_empty(len(self.sides), piece.rows.stop - piece.rows.start, self.size), []
+        for d, z_map in enumerate(self.maps):
             x, before = self.x(piece.rows, d), self.before(piece, d)
-            self._map(weights, x, before, stable[d], words[0][d] if words else None)
-            stable[d].abs_().add_(self.epsilon_z)
-            if self.share:
-                self._add_magnitudes(d, x, before, stable[d], words[1][d] if words else None)
-        return Shares(torch.div(self.ig[:, piece.rows], stable, out=stable), words)
+            first, z = z_map.apply(x, before)
+            divisor, more = self.divisor(d, z, x, before)
+            torch.div(self.ig[d, piece.rows], divisor, out=v[d])
+            if summed:
+                words.append((first, more))
+        return Shares(v, words)
 
     def factors(self, piece: Piece, v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """As f c of the step before is c − i g, and f > 0: f_{t+1} |c_t| = |c_{t+1} − i g|."""
@@ -196,7 +208,7 @@ class Kept(Steps):
         """Work it out."""
         found, first = self.c.new_empty(len(self.sides), self.rows.sizes[0], self.size), slice(0, self.rows.sizes[0])
         for d, side in enumerate(self.sides):
-            self._map(self.joint(side.cell, 1).t(), self.x(first, d), side.h0, found[d])
+            found[d] = self.cut(self.joint(side.cell, 1)).apply(self.x(first, d), side.h0)[1]
         return found.sigmoid_()
 
 
@@ -206,11 +218,11 @@ class WorkedOut(Steps):
     def __init__(self, rows: Rows, sides: Sequence[Direction], epsilon: float, gamma: float, *, sure: bool) -> None:
         super().__init__(rows, sides, epsilon, gamma, scale=2.0 if sure else 1.0)
         self.sure, like = sure, sides[0].h
-        self.forget = [self.joint(side.cell, 1).t().contiguous() for side in sides]
+        self.forget = [self.cut(self.joint(side.cell, 1)) for side in sides]
         others = [[self.joint(side.cell, 0), g] for side, g in zip(sides, self.g, strict=True)]
         if not sure:
             others = [[i, g, self.joint(side.cell, 3)] for side, (i, g) in zip(sides, others, strict=True)]
-        self.others = [torch.cat(each).t().contiguous() for each in others]
+        self.others = [self.cut(torch.cat(each)) for each in others]
         self.f, self.v, self.c, *rest = scratch(like, 3 if sure else 4, len(sides), *like.shape).unbind(0)
         self.a = None if sure else rest[0]  # h / (c + ε s(c)), worked out from the output gate
         self._forwards()
@@ -237,15 +249,12 @@ class WorkedOut(Steps):
         size, last = self.size, torch.stack([side.c0 for side in self.sides]) / self.scale
         for piece in self.pieces:
             f, v, c = (each[:, piece.rows] for each in (self.f, self.v, self.c))
-            gates = c.new_empty(len(self.sides), c.shape[1], self.others[0].shape[1])  # those but f, side by side
+            gates = c.new_empty(len(self.sides), c.shape[1], len(self.others[0].w))  # those but f, side by side
             z, i, stable = gates[..., size : 2 * size], gates[..., :size], torch.empty_like(c)
             for d, (others, forget) in enumerate(zip(self.others, self.forget, strict=True)):
                 x, before = self.x(piece.rows, d), self.before(piece, d)
-                self._map(others, x, before, gates[d])
-                self._map(forget, x, before, f[d])
-                torch.abs(z[d], out=stable[d]).add_(self.epsilon_z)
-                if self.share:
-                    self._add_magnitudes(d, x, before, stable[d])
+                gates[d], f[d] = (each.apply(x, before)[1] for each in (others, forget))
+                stable[d] = self.divisor(d, z[d].clone(), x, before)[0]
             f.sigmoid_()
             if self.sure:
                 gates.sigmoid_()

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch.nn import functional
 
+from textlrp.lrp.affine import add_affine, affine, many
+
 __all__ = ["ConvMap", "DenseMap", "DiagonalMap", "GeneralMap", "LinearMap"]
 
 
@@ -69,18 +71,20 @@ class DenseMap(LinearMap):
 
     def apply(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Return x Wᵀ."""
-        return x @ weight.t()
+        return affine(x, weight)
 
     def add(self, total: torch.Tensor, x: torch.Tensor, weight: torch.Tensor) -> None:
         """Add x Wᵀ, in one call."""
-        total.view(-1, total.shape[-1]).addmm_(x.reshape(-1, x.shape[-1]), weight.t())
+        add_affine(total.view(-1, total.shape[-1]), x.reshape(-1, x.shape[-1]), weight)
 
     def transpose(self, q: torch.Tensor, weight: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
         """Return q W."""
-        return q @ weight
+        return affine(q, weight.t())
 
     def transpose_each(self, q: torch.Tensor, weights: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
         """Return q W for each, in one call."""
+        if many(q[0], weights[0]):
+            return super().transpose_each(q, weights, like)
         return torch.bmm(q.flatten(1, -2), weights).view(*q.shape[:-1], -1)
 
     def scatter(self, q: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

@@ -27,7 +27,9 @@ def lstm(sides: Sequence[Direction], gate: Gate, *, steps: bool, summed: bool = 
     """Bring relevance back through one level of an LSTM. With `summed`, x gets its relevance summed over E, [T, B], and no c or
     r."""
     walk, first = _Walk(sides, gate), sides[0]
-    found = [walk.back_through(at, steps=steps, summed=summed) for at in reversed(pieces(len(first.x), first.c0.numel() // 4))]
+    with torch.inference_mode():  # calls take less time then
+        cuts = reversed(pieces(len(first.x), first.c0.numel() // 4))
+        found = [walk.back_through(at, steps=steps, summed=summed) for at in cuts]
     backs = []
     for d, (side, parts) in enumerate(zip(sides, zip(*found, strict=True), strict=True)):
         if side.project is not None:
@@ -35,8 +37,9 @@ def lstm(sides: Sequence[Direction], gate: Gate, *, steps: bool, summed: bool = 
         c, r, total, hidden, over_time = (
             None if each[0] is None else torch.cat(each[::-1]) for each in zip(*parts, strict=True)
         )
-        c_h, r_h = (None if each is None else each[d] for each in walk.to_h)
-        backs.append(Back((c, r), (c_h, r_h), (None, walk.to_c[d]), side.tally, hidden, over_time, total))
+        c_h, r_h = (None if each is None else each[d].clone() for each in walk.to_h)
+        side.tally.amounts = {key: amount.clone() for key, amount in side.tally.amounts.items()}
+        backs.append(Back((c, r), (c_h, r_h), (None, walk.to_c[d].clone()), side.tally, hidden, over_time, total))
     return backs
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch.nn import functional
 
 from textlrp.lrp.cells import Above, Cell, Tally, Totals, book_split, shift
 from textlrp.lrp.forward_steps import Worked
@@ -57,8 +56,9 @@ class Direction:
 
     def _pre_activations(self, at: slice, rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
         """Return W x, and W x + U h_{t−1} + b, at some steps, for some rows of the weights."""
-        y = functional.linear(self.x[at], self.cell.w[rows])
-        z = functional.linear(self.before[at], self.cell.u[rows]).add_(y)
+        w, u = DenseMap(self.cell.w[rows], None), DenseMap(self.cell.u[rows], None)
+        y = w.apply(self.x[at], w.weight)
+        z = u.apply(self.before[at], u.weight).add_(y)
         return y, z if self.cell.b is None else z.add_(self.cell.b[rows])
 
     def pre_activations(self, at: slice) -> tuple[torch.Tensor, torch.Tensor]:
