@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import cache
 
 import torch
+from torch.nn import functional
 
 __all__ = ["add_affine", "affine", "many"]
 
@@ -18,13 +19,13 @@ _LEAST = 2**12  # weights
 
 
 def affine(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-    """Return x Wᵀ + b, [..., k], of x [..., m], W [k, m] and b, [k] or [n, k] if x is [n, m]; nothing is kept for gradients.
+    """Return x Wᵀ + b, [..., k], of x [..., m], W [k, m] and b [k]; or b [n, k], if x is [n, m]. No gradients are kept.
 
     >>> affine(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]), torch.tensor([0.5])).tolist()
     [[11.5]]
     """
     if not many(x, weight):
-        return x @ weight.t() if bias is None else torch.addmm(bias, x, weight.t())
+        return functional.linear(x, weight, bias) if bias is None or bias.dim() == 1 else torch.addmm(bias, x, weight.t())
     if not weight.t().is_contiguous():
         weight = weight.contiguous()  # with gaps between its rows, oneDNN would take a thousand times as long
     if bias is None or bias.dim() == 1:

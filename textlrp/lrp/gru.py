@@ -11,8 +11,8 @@ With m = U h_{t−1} + b', v = r ⊙ m, n = tanh(W x + b + v), h = (1 − z) ⊙
 from __future__ import annotations
 
 import torch
-from torch.nn import functional
 
+from textlrp.lrp.affine import affine
 from textlrp.lrp.cells import Above, Back, Cell, Tally, pieces, shift
 from textlrp.lrp.lstm import FAINT
 from textlrp.lrp.numbers import signed
@@ -33,8 +33,7 @@ def gru_all(
     sums, keep, write, inner = (torch.empty_like(states) for _ in range(4))  # what k, q_{t−1}, p and o are made with
     a, m = torch.empty_like(states), torch.empty_like(states)
     for piece in pieces(len(x), h[0].numel()):
-        from_x = functional.linear(x[piece], cell.w, cell.b_ih)
-        from_h = functional.linear(states[piece], cell.u, cell.b_hh)
+        from_x, from_h = affine(x[piece], cell.w, cell.b_ih), affine(states[piece], cell.u, cell.b_hh)
         gates = (from_x[..., : 2 * size] + from_h[..., : 2 * size]).sigmoid_()
         r, z = gates.split(size, -1)
         m[piece], keep[piece] = from_h[..., own], z
@@ -43,13 +42,18 @@ def gru_all(
         torch.mul(r, _over(m[piece], m[piece], epsilon), out=inner[piece])
         sums[piece] = _over(h[piece], h[piece], epsilon)
     u, faint = cell.u[own], FAINT[h.dtype]
-    for t in range(len(x) - 1, -1, -1):
-        if t + 1 < len(x):
-            q[t].addmm_(inner[t + 1], u).addcmul_(keep[t + 1], sums[t + 1])
-        if t % _EVERY == 0:
-            q[t] = functional.hardshrink(q[t], faint)
-        k = sums[t].mul_(q[t])
-        inner[t].mul_(write[t].mul_(k))
+    with torch.inference_mode():  # calls take less time then; all that is written to was made outside
+        after, left = None, len(x)
+        for step in reversed(list(zip(*(each.unbind(0) for each in (q, sums, keep, write, inner)), strict=True))):
+            q_t, k, z, p, o = step
+            if after is not None:
+                k_after, z_after, o_after = after
+                q_t.addmm_(o_after, u).addcmul_(z_after, k_after)
+            left -= 1
+            if left % _EVERY == 0:
+                torch.hardshrink(q_t, faint, out=q_t)
+            o.mul_(p.mul_(k.mul_(q_t)))
+            after = k, z, o
     k, p, o = sums, write, inner
     tally = Tally()
     for bias, amount in ((cell.b_ih, p), (cell.b_hh, o)):
@@ -63,7 +67,7 @@ def gru_all(
                 total += signed(value[piece], epsilon).mul_(carry[piece]).sum(0)
         tally.amounts["stabiliser"] = total.sum(-1)
     back = torch.addmm(keep[0] * k[0], o[0], u)
-    return Back((p @ cell.w[own], None), (back, None), (None, None), tally, (h * q).sum(-1) if steps else None)
+    return Back((affine(p, cell.w[own].t()), None), (back, None), (None, None), tally, (h * q).sum(-1) if steps else None)
 
 
 def _over(numerator: torch.Tensor, z: torch.Tensor, epsilon: float) -> torch.Tensor:
