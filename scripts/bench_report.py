@@ -21,16 +21,16 @@ _NOTES = Path(__file__).with_name("bench_notes.md")
 
 def machine(threads: int) -> str:
     """Name the processor, the threads and the versions."""
-    names = [platform.processor() or platform.machine()]
+    name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
-    if info.is_file():
-        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")][
-            :1
-        ] or names
+    if info.is_file():  # of virtual machines, names often do not tell which processor it is
+        known = dict(map(str.strip, line.split(":", 1)) for line in info.read_text().splitlines() if ":" in line)
+        parts = [f"{key.removeprefix('cpu ')} {known[key]}" for key in ("cpu family", "model") if key in known]
+        name = known.get("model name", name) + (f" ({', '.join(parts)})" if parts else "")
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU at hand"
     versions = f"Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
     kind = torch.backends.cpu.get_cpu_capability()
-    return f"{names[0]}, {threads} threads, {kind}; {device}; {versions}; {datetime.date.today()}"
+    return f"{name}, {threads} threads, {kind}; {device}; {versions}; {datetime.date.today()}"
 
 
 def _row(each: Row) -> str:

@@ -80,13 +80,15 @@ class _Walk:
     def back_through(self, piece: Piece) -> None:
         """Go back through the steps of a piece."""
         cells, mine, begin, count = self.cells, piece.rows, piece.rows.start, piece.rows.stop - piece.rows.start
-        (v, words), c = cells.at(piece, summed=self.summed), cells.c[:, mine]
-        sizes = torch.cat([v, self.v], 1).abs_().clamp_(min=_TINY[v.dtype])
-        factor, p = cells.factors(piece, sizes[:, :count])
+        (v, h, words), c = cells.at(piece, summed=self.summed), cells.c[:, mine]
+        sizes = v.new_empty(len(v), count + self.v.shape[1], cells.size)
+        torch.abs(v, out=sizes[:, :count]).clamp_(min=_TINY[v.dtype])
+        sizes[:, count:] = self.v
+        factor, p = cells.factors(piece, sizes[:, :count], h)
         for here, after, _ in cells.following(piece):
             p[:, here].div_(sizes[:, after.start - begin : after.stop - begin])
-        blocks, signed_p = piece.blocks(cells.arrived(piece)), v.sign() if cells.more else None
-        self._walk(piece, blocks, factor, p, signed_p)
+        blocks, signed_p = cells.arrived(piece), v.sign() if cells.more else None
+        self._walk(piece, blocks, factor, p, h, signed_p)
         self.v = sizes[:, : piece.sizes[0]]
         k = torch.div(p, sizes[:, :count], out=factor)
         if self.epsilon:
@@ -94,18 +96,23 @@ class _Walk:
             torch.sum(own, -1, out=self.lost[:, mine])
         self._give(mine, p, signed_p, words)
         if self.over_time is not None:
-            h = torch.stack([cells.h(mine, d) for d in range(len(self.sides))])
-            self.over_time[0, :, mine] = h.mul_(torch.cat(blocks, 1)).sum(-1)
+            self.over_time[0, :, mine] = torch.stack(h).mul_(torch.cat(blocks, 1)).sum(-1)
             self.over_time[1, :, mine] = signed(c, cells.epsilon_c).add_(c).mul_(k).sum(-1)
 
     def _walk(
-        self, piece: Piece, blocks: list[torch.Tensor], factor: torch.Tensor, on: torch.Tensor, signed_p: torch.Tensor | None
+        self,
+        piece: Piece,
+        blocks: list[torch.Tensor],
+        factor: torch.Tensor,
+        on: torch.Tensor,
+        h: list[torch.Tensor],
+        signed_p: torch.Tensor | None,
     ) -> None:
         """Put p in the place of `on`, what p of the step after is multiplied with, and for LRP-γ s(z) p in that of s(z)."""
         u, more, p, last_p, ends, left = self.to_h, self.more_to_h, self.p, self.signed_p, self.ends, self.left
         parts: list[Any] = [factor, on]
         if signed_p is not None:
-            parts += [torch.stack([self.cells.h(piece.rows, d).sign() for d in range(len(self.sides))]), signed_p]
+            parts += [torch.stack(h).sign_(), signed_p]
         cut = [each.split(piece.sizes, 1)[::-1] for each in parts] + [repeat(None)] * (4 - len(parts))
         for n, q, now_factor, now, sign_h, now_signed in zip(piece.sizes[::-1], blocks[::-1], *cut, strict=False):
             have = p.shape[1]

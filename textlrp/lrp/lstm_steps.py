@@ -45,10 +45,11 @@ class Direction(NamedTuple):
 
 
 class Shares(NamedTuple):
-    """v of some steps, [D, n, H]; of each direction W x + b and, for LRP-γ, r (|W| |x| + |b|), [n, H], if they are known, the
-    caller's to write to."""
+    """v of some steps, [D, n, H], with the sign of z; of each direction h, [n, H], and, if they are known, W x + b and, for
+    LRP-γ, r (|W| |x| + |b|), [n, H], the caller's to write to."""
 
     v: torch.Tensor
+    h: list[torch.Tensor]
     words: list[tuple[torch.Tensor, torch.Tensor | None]]
 
 
@@ -86,7 +87,7 @@ class Steps(ABC):
         """Return what is known of the steps of a piece; `summed` if nothing but the sum of x's relevance is asked for."""
 
     @abstractmethod
-    def factors(self, piece: Piece, v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def factors(self, piece: Piece, v: torch.Tensor, h: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return h v / (c + ε s(c)), and f_{t+1} c v / (c + ε s(c)), of the last step of a text without f, [D, n, H]; v ≥ 0."""
 
     @abstractmethod
@@ -101,41 +102,39 @@ class Steps(ABC):
         """Return h of some rows, [n, H]."""
         return self._see(self.sides[d].h, rows, d)
 
-    def magnitude(self, piece: Piece) -> torch.Tensor:
-        """Return |h| of each step, [D, n, H]."""
-        found = self.c.new_empty(len(self.sides), piece.rows.stop - piece.rows.start, self.size)
-        for d, into in enumerate(found):
-            torch.abs(self.h(piece.rows, d), out=into)
-        return found
-
-    def before(self, piece: Piece, d: int) -> torch.Tensor:
-        """Return h of the step before each, [n, H]."""
+    def states(self, piece: Piece, d: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return h of the step before each, and h, [n, H]."""
         start, stop, sizes = piece.rows.start, piece.rows.stop, piece.sizes
         count = self.rows.sizes[piece.first - 1] if piece.first else 0  # how many texts the step before has
         if count == sizes[-1]:
-            return self.h(slice(start - count, stop - count), d)
+            both = self.h(slice(start - count, stop), d)
+            return both[: stop - start], both[count:]
         h, last = self.h(piece.rows, d), self.h(slice(start - count, start), d) if piece.first else self.sides[d].h0
-        found = torch.empty_like(h, memory_format=torch.contiguous_format)
+        before = torch.empty_like(h, memory_format=torch.contiguous_format)
         for begin, size, steps in piece.runs():
             end = begin + size * steps
-            found[begin : begin + size] = last[:size]
+            before[begin : begin + size] = last[:size]
             if steps > 1:
-                found[begin + size : end] = h[begin : end - size]
+                before[begin + size : end] = h[begin : end - size]
             last = h[end - size : end]
-        return found
+        return before, h
 
-    def arrived(self, piece: Piece) -> torch.Tensor:
-        """Return the carry that comes to h from above, [D, n, H]."""
-        found = self.c.new_empty(len(self.sides), piece.rows.stop - piece.rows.start, self.size)
-        for d, side in enumerate(self.sides):
-            if side.arrived is None:
-                found[d] = 0
-            else:
-                found[d] = self._see(side.arrived, piece.rows, d)
-            if side.to_h_n is not None:
-                last = self.rows.last() - piece.rows.start
-                mine = (last >= 0) & (last < found.shape[1])
-                found[d, last[mine]] += side.to_h_n[mine]
+    def arrived(self, piece: Piece) -> list[torch.Tensor]:
+        """Return the carry that comes to h from above, step by step, [D, B, H] each, contiguous, as fast products want them."""
+        found: list[torch.Tensor] = []
+        for begin, size, steps in piece.runs():
+            start = piece.rows.start + begin
+            run = self.c.new_empty(steps, len(self.sides), size, self.size)
+            for d, side in enumerate(self.sides):
+                if side.arrived is None:
+                    run[:, d] = 0
+                else:
+                    run[:, d] = self._see(side.arrived, slice(start, start + steps * size), d).view(steps, size, -1)
+                if side.to_h_n is not None:
+                    last = self.rows.last - start
+                    mine = (last >= 0) & (last < steps * size)
+                    run[last[mine] // size, d, last[mine] % size] += side.to_h_n[mine]
+            found += run.unbind(0)
         return found
 
     def _see(self, data: torch.Tensor, rows: slice, d: int) -> torch.Tensor:
@@ -185,16 +184,17 @@ class Kept(Steps):
     def at(self, piece: Piece, *, summed: bool) -> Shares:
         """Work out z, and with it v."""
         v, words = self.c.new_empty(len(self.sides), piece.rows.stop - piece.rows.start, self.size), []
-        for d, z_map in enumerate(self.maps):
-            x, before = self.x(piece.rows, d), self.before(piece, d)
+        states = [self.states(piece, d) for d in range(len(self.sides))]
+        for d, (z_map, (before, _)) in enumerate(zip(self.maps, states, strict=True)):
+            x = self.x(piece.rows, d)
             first, z = z_map.apply(x, before)
             divisor, more = self.divisor(d, z, x, before)
             torch.div(self.ig[d, piece.rows], divisor, out=v[d])
             if summed:
                 words.append((first, more))
-        return Shares(v, words)
+        return Shares(v, [h for _, h in states], words)
 
-    def factors(self, piece: Piece, v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def factors(self, piece: Piece, v: torch.Tensor, h: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """As f c of the step before is c − i g, and f > 0: f_{t+1} |c_t| = |c_{t+1} − i g|."""
         by = self.c[:, piece.rows].abs().add_(self.epsilon_c)
         torch.div(v, by, out=by)
@@ -202,7 +202,7 @@ class Kept(Steps):
         for here, after, ends in self.following(piece):
             torch.sub(self.c[:, after], self.ig[:, after], out=on[:, here])
             on[:, ends] = self.c[:, piece.rows][:, ends]
-        return self.magnitude(piece).mul_(by), on.abs_().mul_(by)
+        return _times(h, by).abs_(), on.abs_().mul_(by)
 
     def first_f(self) -> torch.Tensor:
         """Work it out."""
@@ -229,16 +229,16 @@ class WorkedOut(Steps):
 
     def at(self, piece: Piece, *, summed: bool) -> Shares:
         """Return v, which has the sign of z."""
-        return Shares(self.v[:, piece.rows], [])
+        return Shares(self.v[:, piece.rows], [self.h(piece.rows, d) for d in range(len(self.sides))], [])
 
-    def factors(self, piece: Piece, v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def factors(self, piece: Piece, v: torch.Tensor, h: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Without ε, the second is f v."""
         on, stable = v.clone(), self.c[:, piece.rows].abs()
         if self.epsilon_c:
             on.mul_(stable).div_(stable.add_(self.epsilon_c))
         for here, after, _ in self.following(piece):
             on[:, here].mul_(self.f[:, after])
-        return (v * self.a[:, piece.rows] if self.a is not None else self.magnitude(piece).mul_(v).div_(stable)), on
+        return (v * self.a[:, piece.rows] if self.a is not None else _times(h, v).abs_().div_(stable)), on
 
     def first_f(self) -> torch.Tensor:
         """Return it."""
@@ -252,7 +252,7 @@ class WorkedOut(Steps):
             gates = c.new_empty(len(self.sides), c.shape[1], len(self.others[0].w))  # those but f, side by side
             z, i, stable = gates[..., size : 2 * size], gates[..., :size], torch.empty_like(c)
             for d, (others, forget) in enumerate(zip(self.others, self.forget, strict=True)):
-                x, before = self.x(piece.rows, d), self.before(piece, d)
+                x, before = self.x(piece.rows, d), self.states(piece, d)[0]
                 gates[d], f[d] = (each.apply(x, before)[1] for each in (others, forget))
                 stable[d] = self.divisor(d, z[d].clone(), x, before)[0]
             f.sigmoid_()
@@ -271,6 +271,14 @@ class WorkedOut(Steps):
                 o, nothing = gates[..., 2 * size :], c == 0
                 stable = c.abs().add_(self.epsilon_c).masked_fill_(nothing, 1.0)
                 self.a[:, piece.rows] = torch.where(nothing, o, o * (c.tanh().abs_() / stable))
+
+
+def _times(h: Sequence[torch.Tensor], amount: torch.Tensor) -> torch.Tensor:
+    """Return h, [n, H] of each direction, times [D, n, H]."""
+    found = torch.empty_like(amount)
+    for one, other, into in zip(h, amount, found, strict=True):
+        torch.mul(one, other, out=into)
+    return found
 
 
 def steps_of(rows: Rows, sides: Sequence[Direction], epsilon: float, gamma: float, kept: torch.Tensor | None) -> Steps:

@@ -45,13 +45,6 @@ class Piece(NamedTuple):
             start += size * found[-1].steps
         return found
 
-    def blocks(self, data: torch.Tensor) -> list[torch.Tensor]:
-        """Copy rows [D, n, H] of this piece step by step, [D, B, H] each, contiguous, as fast products want them."""
-        runs = self.runs()
-        cut = data.split([run.size * run.steps for run in runs], 1)
-        each = (rows.unflatten(1, (run.steps, -1)).transpose(0, 1).contiguous() for run, rows in zip(runs, cut, strict=True))
-        return [step for steps in each for step in steps.unbind(0)]
-
 
 @dataclass(frozen=True, eq=False)
 class Rows:
@@ -113,8 +106,9 @@ class Rows:
         """Add up an amount of each row, [N], by text, [B]."""
         return self.padded(amounts).sum(0)
 
+    @cached_property
     def last(self) -> torch.Tensor:
-        """Return the row of the last step of each text, [B]."""
+        """The row of the last step of each text, [B]."""
         texts = torch.arange(self.sizes[0])
         return torch.tensor(self.starts)[(torch.tensor(self.sizes)[:, None] > texts).sum(0) - 1] + texts
 
