@@ -89,9 +89,10 @@ def whole(
     weights: Sequence[Sequence[torch.Tensor]],
     kept: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, bool]:
-    """Run an LSTM on padded data, stretch by stretch: the output, h_n, c_n, and whether i g and c were written to `kept`."""
+    """Run an LSTM over rows of padded data, [N, E], stretch by stretch: the output in the order of the data, h_n, c_n, and
+    whether i g and c were written to `kept`."""
     steps, texts, size = len(rows.sizes), rows.sizes[0], states[0].shape[-1]
-    x = (x.transpose(0, 1) if rows.batch_first else x).contiguous()
+    x = x.unflatten(0, (steps, texts))
     out, sound, ends = x.new_empty(steps, texts, len(weights) * size), kept is not None, []
     for d, mine in enumerate(weights):
         h, c = states[0][d].contiguous(), states[1][d].contiguous()

@@ -56,6 +56,7 @@ class Level(Ruled):
         has_biases: bool,
         batch_first: bool,
         kept: torch.Tensor | None = None,
+        seen: torch.Tensor | None = None,
         worked: list[forward_steps.Worked] | None = None,
     ) -> None:
         self.operation = operation
@@ -69,6 +70,7 @@ class Level(Ruled):
             var.needed = True
         self.cells = [_cell(each, has_biases=has_biases) for each in weights]
         self.sizes, self.batch_first, self.kept = sizes, batch_first, kept  # i g and c, [2, D, N, H], or None
+        self.seen = seen  # x as rows, if it was copied anyway
         self.worked = worked  # in place of them, with all pre-activations
 
     def _value(self, place: int) -> torch.Tensor:
@@ -150,7 +152,7 @@ class Level(Ruled):
     def _fast(self, run: Run, x: torch.Tensor, rule: Rule) -> list[tuple[Order | Rows, Back]]:
         """An LSTM under the *all* gate rule, as rows; what comes back to what is read backwards is turned."""
         rows, out, sides = Rows.of(x, self.sizes, batch_first=self.batch_first), self.outputs[0], []
-        x, h, size = rows.see(x), rows.see(self._steps(wide(out.value))), self._value(2).shape[-1]
+        x, h, size = rows.see(x) if self.seen is None else self.seen, rows.see(self._steps(wide(out.value))), self._value(2).shape[-1]
         q = None if out.c is None else rows.see(self._steps(out.c))
         ends = None if self.single else self.outputs[1].c, run.carry(self.outputs[-1])
         for d, cell in enumerate(self.cells):
@@ -250,14 +252,15 @@ def recurrent(tape: Tape, names: Names, func: Callable[..., Any], name: str, arg
         given = tuple(parts) if len(parts) > 1 else parts[0]
         tail = [has_biases, 1, 0.0, False, bidirectional]
         weights = [weight for each in mine for weight in each]
-        kept, worked, able = None, None, forward.able(name, x, mine, has_biases=has_biases)
+        kept, worked, seen, able = None, None, None, forward.able(name, x, mine, has_biases=has_biases)
         if able and (packed or tape.gates):
             x_rows = Rows.of(x, sizes, batch_first=batch_first)
             kept = x.new_empty(2, directions, sum(x_rows.sizes), states[0].shape[-1]) if tape.gates else None
             if packed:
                 out, *end, sound = padded.run(x, sizes, parts, mine, kept)
             else:
-                out, *end, sound = forward.whole(x, x_rows, parts, mine, kept)
+                seen = x_rows.see(x).contiguous()
+                out, *end, sound = forward.whole(seen, x_rows, parts, mine, kept)
             kept = kept if sound else None
         elif able and forward_steps.worth(x.shape[0] * x.shape[1], states[0]):
             out, *end, worked = forward_steps.run(x.transpose(0, 1) if batch_first else x, parts, mine)
@@ -268,7 +271,7 @@ def recurrent(tape: Tape, names: Names, func: Callable[..., Any], name: str, arg
             out, *end = func(x, given, weights, *tail, batch_first)
         if any(tape.find(each) is not None for each in (x, *parts)):
             kinds = {"has_biases": has_biases, "batch_first": batch_first}
-            node = Level(name, place, x, parts, mine, sizes, tape, **kinds, kept=kept, worked=worked)
+            node = Level(name, place, x, parts, mine, sizes, tape, **kinds, kept=kept, seen=seen, worked=worked)
             tape.record(node, out, *end)
             node.outputs[0].needed = True
             inner = (node.known[0] if level > 0 else None, node.outputs[0] if level < levels - 1 else None)
