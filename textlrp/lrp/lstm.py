@@ -65,8 +65,7 @@ class _Walk:
 
     def __init__(self, cells: Steps, epsilon: float, *, steps: bool, summed: bool) -> None:
         self.cells, self.sides, self.epsilon, self.summed = cells, cells.sides, epsilon, summed
-        self.w, self.u, self.bias = zip(*(g.split([cells.width, cells.size, 1], 1) for g in cells.g), strict=True)
-        self.to_h, self.left = torch.stack(self.u), len(cells.rows.sizes)
+        self.to_h, self.left = torch.stack([g.u for g in cells.g]), len(cells.rows.sizes)
         self.more_to_h = torch.stack([each.u for each in cells.more]) if cells.more else None
         self.ends = torch.stack(
             [torch.zeros_like(side.c0) if side.to_c_n is None else side.to_c_n * cells.scale for side in self.sides]
@@ -135,7 +134,7 @@ class _Walk:
     ) -> None:
         """Give to x and to the bias what is theirs."""
         for d in range(len(self.sides)):
-            taken = torch.mv(p[d], self.bias[d][:, 0], out=self.taken[d, mine])
+            taken = torch.mv(p[d], self.cells.g[d].b, out=self.taken[d, mine])
             if signed_p is not None:
                 taken += torch.mv(signed_p[d], self.cells.more[d].b)
             if words:
@@ -146,7 +145,7 @@ class _Walk:
                     of_x.addcmul_(more, signed_p[d])
                 torch.sum(of_x, -1, out=self.to_x[d, mine]).sub_(taken)
                 continue
-            x, to_word = self.cells.x(mine, d), affine(p[d], self.w[d].t())
+            x, to_word = self.cells.x(mine, d), affine(p[d], self.cells.g[d].w.t())
             if signed_p is not None:
                 to_word.addcmul_(affine(signed_p[d], self.cells.more[d].w.t()), x.sign())
             self.to_x[d, mine] = to_word.mul_(x).sum(-1) if self.summed else to_word
@@ -160,7 +159,7 @@ class _Walk:
             tally.amounts["stabiliser"] = rows.per_text(self.lost[d]) * self.cells.epsilon_c
         x, total = ((None, None), self.to_x[d]) if self.summed else ((self.to_x[d], None), None)
         hidden, cell = (None, None) if self.over_time is None else self.over_time[:, d]
-        to_h0, to_c0 = self.p[d] @ self.u[d], first_f * (self.p[d] / self.v[d]) / scale
+        to_h0, to_c0 = self.p[d] @ self.cells.g[d].u, first_f * (self.p[d] / self.v[d]) / scale
         if self.more_to_h is not None:
             to_h0.addcmul_(self.signed_p[d] @ self.more_to_h[d], side.h0.sign())
         return Back(x, (to_h0, None), (to_c0, None), tally, hidden, cell, total)

@@ -77,10 +77,10 @@ class Steps(ABC):
         self.width, self.size = sides[0].x.shape[1], sides[0].h.shape[1]
         self.pieces = list(rows.pieces(self.size))
         self.turned = rows.turned.to(sides[0].h.device) if any(side.turned for side in sides) else None
-        self.g = [self.joint(side.cell, 2) for side in sides]  # [H, E+H+1], of x, h and 1
+        self.g = [self.gate(side.cell, 2) for side in sides]
         if scale != 1:
-            self.g = [g * scale for g in self.g]
-        self.more = [self.cut(g.abs() * self.share) for g in self.g] if self.share else []
+            self.g = [Map(*(each * scale for each in g)) for g in self.g]
+        self.more = [Map(*(each.abs() * self.share for each in g)) for g in self.g] if self.share else []
 
     @abstractmethod
     def at(self, piece: Piece, *, summed: bool) -> Shares:
@@ -143,16 +143,10 @@ class Steps(ABC):
         assert self.turned is not None
         return data.index_select(0, self.turned[rows])
 
-    def joint(self, cell: Cell, gate: int) -> torch.Tensor:
-        """Return the weights of a gate (i, f, g, o) of x, h and 1, [H, E+H+1]."""
-        mine = slice(gate * self.size, (gate + 1) * self.size)
-        bias = cell.w.new_zeros(self.size) if cell.b is None else cell.b[mine]
-        return torch.cat([cell.w[mine], cell.u[mine], bias[:, None]], 1)
-
-    def cut(self, joint: torch.Tensor) -> Map:
-        """Cut weights of x, h and 1, [k, E+H+1]."""
-        w, u, b = joint.split([self.width, self.size, 1], 1)
-        return Map(w.contiguous(), u.contiguous(), b[:, 0].contiguous())
+    def gate(self, cell: Cell, number: int) -> Map:
+        """Return the map of a gate: i, f, g or o."""
+        mine = slice(number * self.size, (number + 1) * self.size)
+        return Map(cell.w[mine], cell.u[mine], cell.w.new_zeros(self.size) if cell.b is None else cell.b[mine])
 
     def divisor(
         self, d: int, z: torch.Tensor, x: torch.Tensor, before: torch.Tensor
@@ -179,13 +173,12 @@ class Kept(Steps):
     def __init__(self, rows: Rows, sides: Sequence[Direction], epsilon: float, gamma: float, kept: torch.Tensor) -> None:
         super().__init__(rows, sides, epsilon, gamma, scale=1.0)
         self.ig, self.c = kept.unbind(0)
-        self.maps = [self.cut(g) for g in self.g]
 
     def at(self, piece: Piece, *, summed: bool) -> Shares:
         """Work out z, and with it v."""
         v, words = self.c.new_empty(len(self.sides), piece.rows.stop - piece.rows.start, self.size), []
         states = [self.states(piece, d) for d in range(len(self.sides))]
-        for d, (z_map, (before, _)) in enumerate(zip(self.maps, states, strict=True)):
+        for d, (z_map, (before, _)) in enumerate(zip(self.g, states, strict=True)):
             x = self.x(piece.rows, d)
             first, z = z_map.apply(x, before)
             divisor, more = self.divisor(d, z, x, before)
@@ -208,7 +201,7 @@ class Kept(Steps):
         """Work it out."""
         found, first = self.c.new_empty(len(self.sides), self.rows.sizes[0], self.size), slice(0, self.rows.sizes[0])
         for d, side in enumerate(self.sides):
-            found[d] = self.cut(self.joint(side.cell, 1)).apply(self.x(first, d), side.h0)[1]
+            found[d] = self.gate(side.cell, 1).apply(self.x(first, d), side.h0)[1]
         return found.sigmoid_()
 
 
@@ -218,11 +211,11 @@ class WorkedOut(Steps):
     def __init__(self, rows: Rows, sides: Sequence[Direction], epsilon: float, gamma: float, *, sure: bool) -> None:
         super().__init__(rows, sides, epsilon, gamma, scale=2.0 if sure else 1.0)
         self.sure, like = sure, sides[0].h
-        self.forget = [self.cut(self.joint(side.cell, 1)) for side in sides]
-        others = [[self.joint(side.cell, 0), g] for side, g in zip(sides, self.g, strict=True)]
+        self.forget = [self.gate(side.cell, 1) for side in sides]
+        others = [[self.gate(side.cell, 0), g] for side, g in zip(sides, self.g, strict=True)]
         if not sure:
-            others = [[i, g, self.joint(side.cell, 3)] for side, (i, g) in zip(sides, others, strict=True)]
-        self.others = [self.cut(torch.cat(each)) for each in others]
+            others = [[i, g, self.gate(side.cell, 3)] for side, (i, g) in zip(sides, others, strict=True)]
+        self.others = [Map(*(torch.cat(parts) for parts in zip(*each, strict=True))) for each in others]
         self.f, self.v, self.c, *rest = scratch(like, 3 if sure else 4, len(sides), *like.shape).unbind(0)
         self.a = None if sure else rest[0]  # h / (c + ε s(c)), worked out from the output gate
         self._forwards()

@@ -152,7 +152,11 @@ class Level(Ruled):
     def _fast(self, run: Run, x: torch.Tensor, rule: Rule) -> list[tuple[Order | Rows, Back]]:
         """An LSTM under the *all* gate rule, as rows; what comes back to what is read backwards is turned."""
         rows, out, sides = Rows.of(x, self.sizes, batch_first=self.batch_first), self.outputs[0], []
-        x, h, size = rows.see(x) if self.seen is None else self.seen, rows.see(self._steps(wide(out.value))), self._value(2).shape[-1]
+        x, h, size = (
+            rows.see(x) if self.seen is None else self.seen,
+            rows.see(self._steps(wide(out.value))),
+            self._value(2).shape[-1],
+        )
         q = None if out.c is None else rows.see(self._steps(out.c))
         ends = None if self.single else self.outputs[1].c, run.carry(self.outputs[-1])
         for d, cell in enumerate(self.cells):
