@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from textlrp.lrp import attention, embedding, normalise, packing, products, recurrent, weighted
+from textlrp.lrp import attention, embedding, level, normalise, packing, products, recurrent, weighted
 from textlrp.lrp.custom import Custom
 from textlrp.lrp.ids import follow_ids
 from textlrp.lrp.inplace import write
@@ -259,8 +259,8 @@ def _table() -> dict[str, Handler]:
         "scaled_dot_product_attention": _dot_product_attention,
         "add": _sum_gate,
     }
-    table |= dict.fromkeys(recurrent.KINDS, lambda w, f, n, a, k: recurrent.recurrent(w.tape, w.names, f, n, a))
-    table |= dict.fromkeys(recurrent.CELLS, lambda w, f, n, a, k: recurrent.cell(w.tape, w.names, f, n, a, k))
+    table |= dict.fromkeys(level.KINDS, lambda w, f, n, a, k: recurrent.recurrent(w.tape, w.names, f, n, a))
+    table |= dict.fromkeys(level.CELLS, lambda w, f, n, a, k: recurrent.cell(w.tape, w.names, f, n, a, k))
     table |= dict.fromkeys(("layer_norm", "rms_norm"), lambda w, f, n, a, k: normalise.layer_norm(f, n, w.tape, w.names, a, k))
     table |= dict.fromkeys(("softmax", "log_softmax"), lambda w, f, n, a, k: attention.softmax(f, n, w.tape, a, k))
     multiply: Handler = lambda w, f, n, a, k: products.product(f, n, w.tape, w.place, a, k)  # noqa: E731
