@@ -137,7 +137,8 @@ MUTATIONS = [
     Mutation("gates: zero loses nothing", "gates", "return Split(None, 0.5, loss=0.5)", "return Split(None, 1.0)"),
     # products of many rows
     Mutation("products: what is added is left out", "affine", "return affine(x, weight).add_(bias)", "return affine(x, weight)"),
-    Mutation("products: the bias is left out", "affine", '(x, weight, bias, "none", [], "")', '(x, weight, None, "none", [], "")'),
+    Mutation("products: the bias is left out", "affine", '(rows, weight, bias, "none", [], "")', '(rows, weight, None, "none", [], "")'),
+    Mutation("products: a kernel for every number of rows", "affine", "count = rounded(len(rows))", "count = len(rows)"),
     Mutation("products: in place of what is there", "affine", "total.add_(affine(x, weight))", "total.copy_(affine(x, weight))"),
     # LSTM, fast walk
     Mutation("LSTM (fast): gates i and f swapped", "lstm_steps", "[[self.gate(side.cell, 0), g]", "[[self.gate(side.cell, 1), g]"),

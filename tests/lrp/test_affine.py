@@ -68,6 +68,37 @@ def test_weights_with_gaps_between_their_rows_never_reach_onednn_which_would_tak
     assert given == 4 * [True]
 
 
+def test_whatever_the_number_of_rows_few_numbers_of_them_reach_onednn_which_makes_a_kernel_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counts = set()
+
+    def watched(x: Tensor, weight: Tensor, *rest: object) -> Tensor:
+        counts.add(len(x))
+        return x @ weight.t()
+
+    monkeypatch.setattr(module, "_onednn", lambda: watched)
+    x, weight = made(4000, 128, 32, layout="plain")
+    for rows in range(256, 4000, 13):
+        found = affine(x[:rows], weight)
+        assert found.shape == (rows, 32)
+        torch.testing.assert_close(found, x[:rows] @ weight.t())
+    assert len(counts) <= 17  # four in each octave
+
+
+@pytest.mark.parametrize("broken", [TypeError, RuntimeError, None])
+def test_a_function_of_another_torch_that_is_not_as_expected_is_left_alone(
+    broken: type[Exception] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other(*given: object) -> Tensor:
+        if broken is not None:
+            raise broken("another signature")
+        return torch.zeros(2, 4)
+
+    monkeypatch.setattr(module.torch.ops.mkldnn, "_linear_pointwise", other)
+    assert module._onednn.__wrapped__() is None
+
+
 def test_only_large_products_of_single_precision_on_the_processor_go_to_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
     x, weight = made(*SHAPES[0], layout="plain")
     monkeypatch.setattr(module, "_onednn", lambda: torch.nn.functional.linear)

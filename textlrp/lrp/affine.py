@@ -26,11 +26,26 @@ def affine(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = No
     """
     if not many(x, weight):
         return functional.linear(x, weight, bias) if bias is None or bias.dim() == 1 else torch.addmm(bias, x, weight.t())
+    if bias is not None and bias.dim() == 2:
+        return affine(x, weight).add_(bias)
     if not weight.t().is_contiguous():
         weight = weight.contiguous()  # with gaps between its rows, oneDNN would take a thousand times as long
-    if bias is None or bias.dim() == 1:
-        return _onednn()(x, weight, bias, "none", [], "")  # type: ignore[no-any-return, misc]
-    return affine(x, weight).add_(bias)
+    rows = x.reshape(-1, x.shape[-1])
+    count = rounded(len(rows))
+    if count > len(rows):
+        rows = torch.cat([rows, rows.new_zeros(count - len(rows), rows.shape[1])])
+    found: torch.Tensor = _onednn()(rows, weight, bias, "none", [], "")  # type: ignore[misc]
+    return found[: x.numel() // x.shape[-1]].view(*x.shape[:-1], -1)
+
+
+def rounded(count: int) -> int:
+    """Round up to three binary digits: oneDNN makes a kernel for each number of rows, which takes as long as several products.
+
+    >>> [rounded(count) for count in (6, 1000, 1024, 1025)]
+    [6, 1024, 1024, 1280]
+    """
+    step = 1 << max(count.bit_length() - 3, 0)
+    return -(-count // step) * step
 
 
 def add_affine(total: torch.Tensor, x: torch.Tensor, weight: torch.Tensor) -> None:
@@ -59,7 +74,13 @@ def many(x: torch.Tensor, weight: torch.Tensor) -> bool:
 
 @cache
 def _onednn() -> Callable[..., torch.Tensor] | None:
-    """Return the function, if torch was built with it."""
-    if not torch.backends.mkldnn.is_available():
+    """Return the function, if torch was built with it, and as it is known here: it is not documented."""
+    found = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
+    if found is None:
         return None
-    return getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+    x, weight, bias = (torch.ones(shape, dtype=torch.float32, device="cpu") for shape in ((2, 3), (4, 3), (4,)))
+    try:
+        right = found(x, weight, bias, "none", [], "").tolist() == [[4.0] * 4] * 2
+    except (RuntimeError, TypeError):
+        return None
+    return found if right else None

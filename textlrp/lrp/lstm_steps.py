@@ -122,7 +122,7 @@ class Steps(ABC):
     def arrived(self, piece: Piece) -> list[torch.Tensor]:
         """Return the carry that comes to h from above, step by step, [D, B, H] each, contiguous, as fast products want them."""
         found: list[torch.Tensor] = []
-        for begin, size, steps in piece.runs():
+        for (begin, size, steps), going_on in zip(piece.runs(), self.going_on(piece), strict=True):
             start = piece.rows.start + begin
             run = self.c.new_empty(steps, len(self.sides), size, self.size)
             for d, side in enumerate(self.sides):
@@ -131,9 +131,7 @@ class Steps(ABC):
                 else:
                     run[:, d] = self._see(side.arrived, slice(start, start + steps * size), d).view(steps, size, -1)
                 if side.to_h_n is not None:
-                    last = self.rows.last - start
-                    mine = (last >= 0) & (last < steps * size)
-                    run[last[mine] // size, d, last[mine] % size] += side.to_h_n[mine]
+                    run[-1, d, going_on:] += side.to_h_n[going_on:size]  # the last step of these texts
             found += run.unbind(0)
         return found
 
@@ -158,11 +156,15 @@ class Steps(ABC):
         first, total = self.more[d].apply(x.abs(), before.abs())
         return z.add_(total.add_(self.epsilon_z)), first
 
+    def going_on(self, piece: Piece) -> list[int]:
+        """Return how many texts of each run of a piece have a step after its last."""
+        stop, sizes = piece.first + len(piece.sizes), self.rows.sizes
+        return [*(run.size for run in piece.runs()[1:]), sizes[stop] if stop < len(sizes) else 0]
+
     def following(self, piece: Piece) -> Iterator[tuple[slice, slice, slice]]:
         """Yield rows of a piece that have a step after them, the rows of those steps, and the piece's rows that have none."""
-        stop, begin, sizes, runs = piece.first + len(piece.sizes), piece.rows.start, self.rows.sizes, piece.runs()
-        after = [*(run.size for run in runs[1:]), sizes[stop] if stop < len(sizes) else 0]
-        for (start, size, steps), going_on in zip(runs, after, strict=True):
+        begin = piece.rows.start
+        for (start, size, steps), going_on in zip(piece.runs(), self.going_on(piece), strict=True):
             end = start + size * (steps - 1) + going_on
             yield slice(start, end), slice(begin + start + size, begin + end + size), slice(end, start + size * steps)
 

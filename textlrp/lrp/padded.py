@@ -62,7 +62,7 @@ def run(
             x, into, sizes, rows, (states[0][d], states[1][d]), mine, None if kept is None or not sound else kept[:, d]
         )
         sound = sound and right
-        ends.append((into[rows.last], c_n))
+        ends.append((into[rows.last()], c_n))
         if turned is not None:
             own.index_copy_(0, turned, into)
     h_n, c_n = (torch.stack(each) for each in zip(*ends, strict=True))

@@ -106,9 +106,8 @@ class Rows:
         """Add up an amount of each row, [N], by text, [B]."""
         return self.padded(amounts).sum(0)
 
-    @cached_property
     def last(self) -> torch.Tensor:
-        """The row of the last step of each text, [B]."""
+        """Return the row of the last step of each text, [B]."""
         texts = torch.arange(self.sizes[0])
         return torch.tensor(self.starts)[(torch.tensor(self.sizes)[:, None] > texts).sum(0) - 1] + texts
 
