@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,8 +32,12 @@ NAMES = (
 
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: ascii(name)[:30])
 @pytest.mark.parametrize("reader", [textlrp.load, checkpoint.load, load_reviews, load_vectors, Vocabulary.load])
-def test_a_name_of_nothing_is_a_clear_error(reader: Callable[[str], Any], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_of_nothing_is_a_clear_error(
+    reader: Callable[[str], Any], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("TEXTLRP_DATA", raising=False)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")  # what lies around the project may well be texts
     with pytest.raises(TextLRPError) as found:
         reader(name)
     assert 10 < len(str(found.value)) < 12_000
