@@ -31,11 +31,12 @@ def affine(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = No
     if not weight.t().is_contiguous():
         weight = weight.contiguous()  # with gaps between its rows, oneDNN would take a thousand times as long
     rows = x.reshape(-1, x.shape[-1])
+    own = len(rows)
     count = rounded(len(rows))
-    if count > len(rows):
-        rows = torch.cat([rows, rows.new_zeros(count - len(rows), rows.shape[1])])
+    if count > own:
+        rows = torch.cat([rows, rows.new_zeros(count - own, rows.shape[1])])
     found: torch.Tensor = _onednn()(rows, weight, bias, "none", [], "")  # type: ignore[misc]
-    return found[: x.numel() // x.shape[-1]].view(*x.shape[:-1], -1)
+    return found[:own].view(*x.shape[:-1], -1)
 
 
 def rounded(count: int) -> int:

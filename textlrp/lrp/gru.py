@@ -44,8 +44,8 @@ def gru_all(
     u, faint = cell.u[own], FAINT[h.dtype]
     with torch.inference_mode():  # calls take less time then; all that is written to was made outside
         after, left = None, len(x)
-        for step in reversed(list(zip(*(each.unbind(0) for each in (q, sums, keep, write, inner)), strict=True))):
-            q_t, k, z, p, o = step
+        steps_of_all = zip(*(each.unbind(0) for each in (q, sums, keep, write, inner)), strict=True)
+        for q_t, k, z, p, o in reversed(list(steps_of_all)):
             if after is not None:
                 k_after, z_after, o_after = after
                 q_t.addmm_(o_after, u).addcmul_(z_after, k_after)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
+from textlrp.lrp.affine import affine
 from textlrp.lrp.cells import Above, Cell, Tally, Totals, book_split, shift
 from textlrp.lrp.forward_steps import Worked
 from textlrp.lrp.gates import Amount, Gate
@@ -56,9 +57,8 @@ class Direction:
 
     def _pre_activations(self, at: slice, rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
         """Return W x, and W x + U h_{t−1} + b, at some steps, for some rows of the weights."""
-        w, u = DenseMap(self.cell.w[rows], None), DenseMap(self.cell.u[rows], None)
-        y = w.apply(self.x[at], w.weight)
-        z = u.apply(self.before[at], u.weight).add_(y)
+        y = affine(self.x[at], self.cell.w[rows])
+        z = affine(self.before[at], self.cell.u[rows]).add_(y)
         return y, z if self.cell.b is None else z.add_(self.cell.b[rows])
 
     def pre_activations(self, at: slice) -> tuple[torch.Tensor, torch.Tensor]:
