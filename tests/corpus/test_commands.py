@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -127,3 +129,9 @@ def test_the_bar_shows_count_rate_and_time_left(capsys: pytest.CaptureFixture[st
     with meter("explaining", total=3) as advance:
         advance(3)
     assert capsys.readouterr().err == ""
+
+
+def test_python_ends_well_in_the_midst_of_reading(whole: Path) -> None:
+    code = f"from textlrp.corpus import read\nfor e in read({str(whole)!r}): break"
+    ends = [subprocess.run([sys.executable, "-c", code], check=False).returncode for _ in range(6)]
+    assert ends == [0] * 6

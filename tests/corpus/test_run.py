@@ -255,6 +255,8 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
         ({"rule": textlrp.lrp.Zero()}, InputError, "by its name"),
         ({"workers": 0}, InputError, "workers must be"),
         ({"shard_size": 0}, InputError, "shard_size must be"),
+        ({"longest": 10**19}, InputError, "longest must be"),
+        ({"limit": 10**20}, InputError, "limit must be"),
         ({"device": "gpu"}, InputError, "unknown device 'gpu'"),
         ({"engine": "dask"}, UnknownNameError, "unknown engine"),
         ({"model": "imdb-denze"}, UnknownNameError, "did you mean 'imdb-dense'"),
@@ -272,6 +274,12 @@ def test_wrong_arguments_are_told_before_anything_is_written(
 def test_an_empty_source_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="holds no rows"):
         explain_corpus("imdb-dense", [], tmp_path)
+
+
+def test_a_source_that_broke_before_anything_was_explained_does_not_claim_the_folder(few: list[str], tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="holds no rows"):
+        explain_corpus("imdb-dense", [], tmp_path)
+    assert explain_corpus("imdb-dense", few[:2], tmp_path, target="positive").texts == 2
 
 
 @pytest.mark.parametrize("damage", ["shard", "lost", "manifest", "version", "foreign"])

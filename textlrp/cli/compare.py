@@ -69,8 +69,9 @@ def compare(
 
     named = [name.strip() for name in methods.split(",") if name.strip()] if methods is not None else "all" if every else None
     review = read_text(text, file)
+    classifier = open_model(model)
     with shown():
-        found = compare_methods(open_model(model), review, target=target_of(target), methods=named)
+        found = compare_methods(classifier, review, target=target_of(target, classifier.classes_), methods=named)
     for path, write in (
         (html, lambda: found.to_html(scale=cast(Literal["each", "shared"], scale))),
         (json_file, lambda: found.to_json(indent=1)),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,7 +33,7 @@ __all__ = ["explain", "target_of"]
     help="What is explained: predicted, margin (one class against the other), or a class by name or number.",
 )
 @rule_options
-@click.option("--top", default=5, show_default=True, type=click.IntRange(0), help="How many words to list on each side.")
+@click.option("--top", type=click.IntRange(0), help="How many words to list on each side. Default: 5, and 8 on a page.")
 @click.option("--html", metavar="F", help="Write one self-contained page; - writes it to standard output.")
 @click.option("--json", "as_json", metavar="F", help="Write the explanation as JSON; - writes it to standard output.")
 @click.option(
@@ -50,7 +52,7 @@ def explain(
     target: str,
     rule: str,
     gates: str,
-    top: int,
+    top: int | None,
     html: str | None,
     as_json: str | None,
     flow: str | None,
@@ -68,36 +70,42 @@ def explain(
         raise click.UsageError("a PNG is not written to a terminal; give --png the name of a file")
     review = read_text(text, file)
     classifier = open_model(model)
-    explanation = classifier.explain(review, target=target_of(target), rule=rule, gates=gates)
+    explained = target_of(target, classifier.classes_)
+    explanation = classifier.explain(review, target=explained, rule=rule, gates=gates)
     if as_json is not None:
         write_out(as_json, explanation.to_json() + "\n")
+    words: dict[str, Any] = {} if top is None else {"k": top}  # each form has a number of its own
     if html is not None:
-        write_out(html, explanation.to_html())
+        write_out(html, explanation.to_html(**words))
     if flow is not None:
         from textlrp.highlight.flow import draw
         from textlrp.tracing import trace
 
-        write_out(flow, draw(trace(classifier, review, target=target_of(target), rule=rule, gates=gates)) + "\n")
+        write_out(flow, draw(trace(classifier, review, target=explained, rule=rule, gates=gates)) + "\n")
     if markdown is not None:
-        write_out(markdown, explanation.to_markdown())
+        write_out(markdown, explanation.to_markdown(**words))
     if latex is not None:
-        write_out(latex, explanation.to_latex(document=True))
+        write_out(latex, explanation.to_latex(document=True, **words))
     if svg is not None:
-        write_out(svg, explanation.to_svg())
+        write_out(svg, explanation.to_svg(**words))
     if png is not None:
         from textlrp.files import write_bytes
 
-        write_bytes(png, explanation.to_png())
+        write_bytes(png, explanation.to_png(**words))
     written = (html, as_json, flow, markdown, latex, svg, png)
     if "-" not in written:
         from textlrp.highlight.terminal import render
 
-        console().print(render(explanation, top=top))
+        console().print(render(explanation, top=5 if top is None else top))
         for path in written:
             if path is not None:
                 say(f"written: {path}")
 
 
-def target_of(name: str) -> str | int:
-    """A number on the command line is a class index, unless a class has that name."""
-    return int(name) if re.fullmatch("-?[0-9]{1,9}", name) else name
+def target_of(name: str, classes: Sequence[str]) -> str | int:
+    """A number on the command line is a class index, unless a class has that name.
+
+    >>> target_of("1", ["bad", "good"]), target_of("1", ["1", "2"]), target_of("margin", ["1", "2"])
+    (1, '1', 'margin')
+    """
+    return int(name) if name not in classes and re.fullmatch("-?[0-9]{1,9}", name) else name

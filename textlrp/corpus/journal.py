@@ -165,8 +165,12 @@ class Journal:
         return manifest
 
     def close(self) -> None:
-        """Close the journal, to be gone on with later."""
-        self._handle.close()
+        """Close the journal, to be gone on with later; where no shard is finished, nothing is, and the folder is free again."""
+        if not self._handle.closed:
+            self._handle.close()
+            if not self.shards:
+                with _writing(self.out):
+                    self._path.unlink(missing_ok=True)
 
 
 def finished(out: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -89,8 +89,8 @@ class Corpus:
                 raise CorpusError(
                     f"the shard {str(path)!r} is not as it was written; remove {str(self.folder)!r} and explain it again"
                 )
-            try:
-                yield parquet.read_table(io.BytesIO(data), columns=columns)
+            try:  # by one thread: others may still ask for Python's lock when Python ends, which aborts it
+                yield parquet.read_table(io.BytesIO(data), columns=columns, use_threads=False)
             except (pyarrow.ArrowException, OSError) as error:
                 raise CorpusError(f"the shard {str(path)!r} is no Parquet file ({error}); explain the corpus again") from error
 

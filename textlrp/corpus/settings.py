@@ -17,6 +17,7 @@ __all__ = ["BATCH", "SHARD", "Settings", "fingerprint", "versions"]
 
 SHARD = 2048  # rows of a shard; what explain_stream sorts by length together, so that the numbers are the same to the bit
 BATCH = 256
+_MOST = 10**15  # rows or characters, which nothing here reaches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +38,8 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("batch_size", "shard_size", "longest", "limit"):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise InputError(f"{name} must be a whole number from 1, not {value!r}")
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST):
+                raise InputError(f"{name} must be a whole number from 1 to {_MOST:,}, not {value!r}")
         if self.shard_size > 1_000_000:
             raise InputError(f"shard_size is at most 1,000,000 rows, not {self.shard_size:,}; a shard is held in memory")
 

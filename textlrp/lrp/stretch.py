@@ -57,9 +57,8 @@ class Direction:
 
     def _pre_activations(self, at: slice, rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
         """Return W x, and W x + U h_{t−1} + b, at some steps, for some rows of the weights."""
-        y = affine(self.x[at], self.cell.w[rows])
-        z = affine(self.before[at], self.cell.u[rows]).add_(y)
-        return y, z if self.cell.b is None else z.add_(self.cell.b[rows])
+        y, b = affine(self.x[at], self.cell.w[rows]), self.cell.b
+        return y, affine(self.before[at], self.cell.u[rows], None if b is None else b[rows]).add_(y)
 
     def pre_activations(self, at: slice) -> tuple[torch.Tensor, torch.Tensor]:
         """Return W x and W x + U h_{t−1} + b at some steps: of all gates, [K, B, 4H], or of g alone if no more are needed."""

@@ -208,6 +208,12 @@ def test_given_classes_are_found_by_number_or_case_or_short_form(file, labels):
     assert load_reviews(file("a.csv", content), classes=["negative", "positive"])["label"][:] == [1, 0]
 
 
+@pytest.mark.parametrize("classes", [["1", "2", "4", "5"], ["1 star", "2 stars", "4 stars", "5 stars"], ["-1", "0", "1"]])
+def test_where_classes_are_numbers_another_number_is_an_unknown_label(file, classes):
+    with pytest.raises(UnknownNameError, match="unknown label '3'"):
+        load_reviews(file("a.csv", f"text,label\na,{classes[1]}\nb,3\n"), classes=classes)
+
+
 def test_one_of_the_given_classes_is_enough(file):
     assert load_reviews(file("a.csv", "text,label\na,x\nb,x\n"), classes=["x", "y"])["label"][:] == [0, 0]
 

@@ -51,7 +51,8 @@ def class_numbers(
 ) -> tuple[list[int], list[str]]:
     """Return the class number of each label (-1 where it is missing), and the class names.
 
-    Names are sorted naturally, or given by `classes` (then a label may also be a class number, or differ in case).
+    Names are sorted naturally, or given by `classes` (then a label may also differ in case or, unless names begin with numbers
+    of their own, be a class number).
     With `labelled`, a missing label or fewer than two classes is a DataError.
     """
     found = list(labels)
@@ -90,7 +91,8 @@ def _number(label: str, classes: list[str], where: str) -> int:
     for form in (label.casefold(), _ALIASES.get(label.casefold(), "")):
         if folded.count(form) == 1:
             return folded.index(form)
-    if label.isascii() and label.isdigit() and int(label) < len(classes):
+    counted = any(re.match(r"-?\d", name) for name in classes)  # where 3 means the class "3" or "3 stars", not the fourth
+    if not counted and label.isascii() and label.isdigit() and int(label) < len(classes):
         return int(label)
     error = unknown_name("label", label, classes)
     raise type(error)(f"{where}: {error}")
