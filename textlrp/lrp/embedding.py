@@ -15,7 +15,7 @@ from textlrp.lrp.tape import Node, Samples, Tape, Var
 _BAG = ["input", "weight", "offsets", "max_norm", "norm_type", "scale_grad_by_freq", "mode", "sparse"]
 _BAG += ["per_sample_weights", "include_last_offset", "padding_idx"]
 
-__all__ = ["Bag", "Lookup", "Source"]
+__all__ = ["Bag", "Lookup", "Source", "unwritten"]
 
 
 class Source(Node):
@@ -149,7 +149,8 @@ class Bag(Source):
 def embedding(tape: Tape, names: Any, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor:
     """Run F.embedding; put it on the tape if its indices come from the ids."""
     index = kwargs.get("input", args[0] if args else None)
-    value: torch.Tensor = func(*args, **kwargs)
+    read, options = unwritten(args, kwargs)
+    value: torch.Tensor = func(*read, **options)
     var = tape.find(index)
     if var is not None and var.ids:
         weight = kwargs.get("weight", args[1] if len(args) > 1 else None)
@@ -172,6 +173,8 @@ def lookup(tape: Tape, names: Any, value: torch.Tensor, weight: torch.Tensor, in
 
 def embedding_bag(tape: Tape, names: Any, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run F.embedding_bag; put it on the tape if its indices come from the ids."""
+    weight = dict(zip(_BAG, args, strict=False)).get("weight", kwargs.get("weight"))
+    args, kwargs = unwritten(args, kwargs)
     given = dict(zip(_BAG, args, strict=False)) | kwargs
     value = func(*args, **kwargs)
     index = given["input"]
@@ -180,8 +183,17 @@ def embedding_bag(tape: Tape, names: Any, func: Any, args: tuple[Any, ...], kwar
         offsets = given.get("offsets")
         if offsets is not None and given.get("include_last_offset"):
             offsets = offsets[:-1]
-        place, module = names.layer(given["weight"], "embedding_bag")
+        place, module = names.layer(weight, "embedding_bag")
         options = {"weight": given["weight"], "mode": given.get("mode", "mean"), "offsets": offsets}
         options |= {"padding_idx": given.get("padding_idx"), "per_sample_weights": given.get("per_sample_weights")}
         tape.record(Bag(var, index, place, module, **options), value)
     return value
+
+
+def unwritten(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments of an embedding with a copy of its weight if it has a max_norm, which is written into the weight."""
+    given = dict(zip(("input", "weight", None, "max_norm"), args, strict=False)) | kwargs
+    if given.get("max_norm") is None:
+        return args, kwargs
+    weight = given["weight"].detach().clone()
+    return (args[0], weight, *args[2:]) if len(args) > 1 else args, kwargs | ({} if len(args) > 1 else {"weight": weight})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -23,6 +24,8 @@ from textlrp.lrp.targets import Target, start
 from textlrp.lrp.weighted import Ruled
 
 __all__ = ["attribute"]
+
+_STANCE = threading.RLock()
 
 
 def attribute(
@@ -58,11 +61,13 @@ def attribute(
     """
     gate = gate_rule(gates)
     composite = Composite() if composite is None else composite
+    if not isinstance(composite, Composite):
+        raise InputError(f"attribute: composite must be a Composite, as Composite(default=Epsilon(0.001)), not {composite!r}")
     _check(module, ids, lengths)
     batch = ids.shape[0]  # len() of a tensor is Python
     if "_orig_mod" in module._modules:  # torch.compile wraps it
         module = module.get_submodule("_orig_mod")
-    with torch.inference_mode(False), torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad(), ExitStack() as afterwards:
         tape = Tape(
             gates=not gate.reaches_gates,  # else all pre-activations are worked out once more anyway
             lean=gate.name == "all" and composite.plain and not layers,
@@ -80,7 +85,7 @@ def attribute(
         )
         given = (source.value,) if lengths is None else (source.value, lengths)
         try:
-            with torch.compiler.set_stance("force_eager") if watch.names.compiled else nullcontext(), watch:
+            with _eagerly() if watch.names.compiled else nullcontext(), watch:
                 output = module(*given, **(arguments or {}))
         finally:
             watch.restore_random()
@@ -96,6 +101,7 @@ def attribute(
                 "weight[ids], in Python code (a scripted or traced part cannot be seen: explain the module it was made from)"
             )
         output = output.detach()
+        afterwards.enter_context(_unmixed(output.device))
         logits = wide(output)
         begin = start(target, logits, classes)
         if composite.rules:  # else nobody asks
@@ -103,7 +109,8 @@ def attribute(
         run = Run(composite, gate, source, batch=batch, dtype=logits.dtype, device=logits.device, layers=layers, steps=steps)
         end.add(begin.c, begin.r)
         tape.slim()
-        run.walk(tape)
+        if batch:  # else there is nothing to share out
+            run.walk(tape)
         if not source.ids:
             run.words = source.relevance().to(logits.dtype)
         tokens = run.words.view(ids.shape)
@@ -114,6 +121,19 @@ def attribute(
             tokens = tokens.masked_fill(padding, 0.0)
         run.book_total("words", source.samples().total(tokens, run.batch))
         return Attribution(tokens, begin.score, run.ledger, output, run.layers or {})
+
+
+@contextmanager
+def _eagerly() -> Iterator[None]:
+    """Run what is compiled as it was written, one thread after the other: torch has one stance for all of them."""
+    with _STANCE, torch.compiler.set_stance("force_eager"):
+        yield
+
+
+def _unmixed(device: torch.device) -> AbstractContextManager[Any]:
+    """Switch the caller's autocast off: the model runs under it, relevance is computed in full precision."""
+    mixed = torch.is_autocast_enabled(device.type)
+    return torch.autocast(device.type, enabled=False) if mixed else nullcontext()
 
 
 def _set_depths(tape: Tape) -> None:

@@ -42,10 +42,10 @@ class Gates(NamedTuple):
 
 
 def able(name: str, data: torch.Tensor, weights: Sequence[Sequence[torch.Tensor]], *, has_biases: bool) -> bool:
-    """Tell whether the kernel runs this: an LSTM without projection, in float32, on the processor."""
+    """Tell whether the kernel runs this: an LSTM without projection, in float32, on the processor; autocast has another."""
     plain = all(len(each) == (4 if has_biases else 2) for each in weights)
     here = data.device.type == "cpu" and data.dtype == torch.float32 and torch.backends.mkldnn.is_available()
-    return name == "lstm" and plain and here and data.numel() > 0
+    return name == "lstm" and plain and here and data.numel() > 0 and not torch.is_autocast_enabled("cpu")
 
 
 def stretches(steps: int, cells: int) -> list[tuple[int, int]]:

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.nn import functional
 
+from textlrp.errors import RelevanceError
 from textlrp.lrp.run import Run
 from textlrp.lrp.structural import Structural, swap
 from textlrp.lrp.tables import ADDING, WRITES
@@ -84,7 +86,7 @@ def write(tape: Tape, again: Callable[..., Any], func: Callable[..., Any], name:
     if name in WRITES:
         _assign(tape, func, name, target, args, kwargs)
     else:
-        result = again(getattr(torch.Tensor, name[:-1]), (snapshot, *args[1:]), kwargs)
+        result = again(_twin(name), (snapshot, *args[1:]), kwargs)
         new = tape.find(result)
         with torch._C.DisableTorchFunction():
             target.copy_(result)
@@ -95,6 +97,15 @@ def write(tape: Tape, again: Callable[..., Any], func: Callable[..., Any], name:
     if new is not None:
         _alias(tape, new, others)
     return target
+
+
+def _twin(name: str) -> Callable[..., Any]:
+    """Return the out-of-place twin of an in-place function: of Tensor's, or else of torch.nn.functional."""
+    found = next((each for each in (torch.Tensor, functional, torch) if hasattr(each, name[:-1])), None)
+    if found is None:
+        raise RelevanceError(f"{name!r} writes in place, and has no twin that does not; write it out of place")
+    twin: Callable[..., Any] = getattr(found, name[:-1])
+    return twin
 
 
 def _assign(tape: Tape, func: Callable[..., Any], name: str, target: torch.Tensor, args: Any, kwargs: Any) -> None:

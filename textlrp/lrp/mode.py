@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from textlrp.lrp import attention, embedding, level, normalise, packing, products, recurrent, weighted
 from textlrp.lrp.custom import Custom
+from textlrp.lrp.evaluation import TRAINED, in_evaluation
 from textlrp.lrp.ids import follow_ids
 from textlrp.lrp.inplace import write
 from textlrp.lrp.maps import DenseMap, GeneralMap
@@ -68,6 +69,8 @@ class Watch(TorchFunctionMode):
             return leaves[0]  # the model's own numbers are not touched
         tracked = [var for var in map(tape.find, leaves) if var is not None]
         if not tracked or name in CONSTANTS:
+            if name in TRAINED:
+                args, kwargs = in_evaluation(name, args, kwargs)
             return func(*args, **kwargs)
         if name in self.own:
             return self.custom(func, name, args, kwargs, tracked)
@@ -193,11 +196,18 @@ def _two(
 
 def _sum_of(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwargs: dict[str, Any]) -> Any:
     """Run addmm, baddbmm, addmv…: a sum of a tensor and a product, one after the other."""
-    beta, alpha = kwargs.get("beta", 1), kwargs.get("alpha", 1)
+    beta, factor = kwargs.get("beta", 1), kwargs.get("value", kwargs.get("alpha", 1))
+    named = (
+        "input",
+        *(key for key in ("mat1", "batch1", "mat", "tensor1", "mat2", "batch2", "vec", "tensor2") if key in kwargs),
+    )
+    given: list[Any] = [*args, *(kwargs[key] for key in named if key in kwargs)]
+    start, one, other = given
     with watch:
-        product = torch.matmul(args[1], args[2]) if name not in ("addcmul",) else args[1] * args[2]
-        factor = kwargs.get("value", alpha)
-        return (args[0] if beta == 1 else args[0] * beta) + (product if factor == 1 else product * factor)
+        product = one * other if name == "addcmul" else torch.matmul(one, other)
+        if name == "addbmm":
+            product = product.sum(0)
+        return (start if beta == 1 else start * beta) + (product if factor == 1 else product * factor)
 
 
 def _attention(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwargs: dict[str, Any]) -> Any:

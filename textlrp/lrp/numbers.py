@@ -46,19 +46,20 @@ def stabilise(z: torch.Tensor, epsilon: float) -> torch.Tensor:
 
 
 def quotient(numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor:
-    """Return numerator / denominator, and 0 where the denominator is exactly 0.
+    """Return numerator / denominator, and 0 where the denominator is 0, or subnormal, which would make it infinite.
 
     >>> quotient(torch.tensor([1.0, 1.0]), torch.tensor([2.0, 0.0])).tolist()
     [0.5, 0.0]
     """
     found = numerator / denominator
-    if not found.numel() or float(denominator.abs().amin()) > 0:  # mostly; masks take long
+    tiny = torch.finfo(denominator.dtype).tiny
+    if not found.numel() or float(denominator.abs().amin()) >= tiny:  # mostly; masks take long
         return found
-    return found.masked_fill_(denominator == 0, 0.0)
+    return found.masked_fill_(denominator.abs() < tiny, 0.0)
 
 
 def inverse(stable: torch.Tensor, epsilon: float) -> torch.Tensor:
-    """Return 1 / stable, and 0 where `stable` is exactly 0, which a stabiliser `epsilon` rules out.
+    """Return 1 / stable, and 0 where `stable` is 0, or subnormal, which a stabiliser `epsilon` rules out.
 
     >>> inverse(torch.tensor([2.0, 0.0]), 0.0).tolist()
     [0.5, 0.0]

@@ -6,7 +6,6 @@ c_out · f(0) is booked. Where x is (nearly) 0 the quotient is the slope f'(0).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -58,17 +57,22 @@ class Pointwise(Node):
         x.add(c, y.r)
 
     def _quotient(self, run: Run, x: torch.Tensor, y: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
-        origin = torch.zeros(1, dtype=x.dtype, device=x.device, requires_grad=True)
+        settings = (*self.args, *self.kwargs.values())
+        each = any(
+            isinstance(setting, torch.Tensor) and setting.numel() > 1 for setting in settings
+        )  # its own for each element
+        origin = torch.zeros(x.shape if each else 1, dtype=x.dtype, device=x.device, requires_grad=True)
         with torch.enable_grad():
             start = self.func(origin, *self.args, **self.kwargs)
-            slope = torch.autograd.grad(start.sum(), origin)[0].item() if start.requires_grad else 0.0
+            slopes = torch.autograd.grad(start.sum(), origin)[0] if start.requires_grad else torch.zeros_like(origin)
         rest = start.detach()
-        if not bool(rest.isfinite()):
+        if not bool(rest.isfinite().all()):
             raise RelevanceError(
                 f"{self.operation!r} has no value at 0, so its relevance cannot be passed; give it a rule of its own"
             )
-        slope = slope if math.isfinite(slope) else 0.0
-        if bool(rest == 0):
+        slopes = slopes.nan_to_num(0.0, 0.0, 0.0)
+        slope: Any = slopes if each else slopes.item()
+        if not bool(rest.any()):
             near = x.abs() < torch.finfo(x.dtype).tiny * 1e4
             return c * torch.where(near, slope, y / x.masked_fill(near, 1.0))
         run.book("bias", self.outputs[0], c * rest)

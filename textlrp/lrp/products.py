@@ -169,7 +169,9 @@ class Bilinear(Node):
 
 
 def product(func: Callable[..., Any], name: str, tape: Tape, place: Callable[[], str], args: Any, kwargs: Any) -> Any:
-    """Run a product or quotient, and put it on the tape."""
+    """Run a product or quotient, and put it on the tape; a quotient that is rounded is neither."""
+    if kwargs.get("rounding_mode") is not None:
+        return NotImplemented
     value = func(*args, **kwargs)
     inverse = "div" in name
     a, b = args[0] if args else kwargs["input"], args[1] if len(args) > 1 else kwargs["other"]

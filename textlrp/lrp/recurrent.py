@@ -54,7 +54,11 @@ def recurrent(tape: Tape, names: Names, func: Callable[..., Any], name: str, arg
             kept = kept if sound else None
         elif able and forward_steps.worth(x.shape[0] * x.shape[1], states[0]):
             out, *end, worked = forward_steps.run(x.transpose(0, 1) if batch_first else x, parts, mine)
-            out = out.transpose(0, 1) if batch_first else out
+            if forward_steps.precise(out):
+                out = out.transpose(0, 1) if batch_first else out
+            else:
+                out, *end = func(x, given, weights, *tail, batch_first)
+                worked = None
         elif packed:
             out, *end = func(x, sizes, given, weights, *tail)
         else:

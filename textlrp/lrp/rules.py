@@ -73,7 +73,7 @@ class Gamma(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.gamma < float("inf"):
+        if not isinstance(self.gamma, (int, float)) or not 0 <= self.gamma < float("inf"):
             raise InputError(f"Gamma: gamma must be a number, 0 or more, not {self.gamma!r}")
 
 
@@ -104,7 +104,8 @@ class AlphaBeta(Signed):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (self.alpha >= 1 and self.beta >= 0 and abs(self.alpha - self.beta - 1) < 1e-9):
+        numbers = isinstance(self.alpha, (int, float)) and isinstance(self.beta, (int, float))
+        if not (numbers and self.alpha >= 1 and self.beta >= 0 and abs(self.alpha - self.beta - 1) < 1e-9):
             raise InputError(
                 f"AlphaBeta: alpha − beta must be 1 and beta 0 or more, not alpha={self.alpha!r}, beta={self.beta!r}"
             )

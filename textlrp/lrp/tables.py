@@ -57,7 +57,10 @@ POINTWISE = _names("""
 # Those that make gates; so do softmax, and 1 − gate.
 GATING = _names("hardsigmoid sigmoid")
 # In evaluation, these do nothing.
-IDENTITIES = _names("alpha_dropout dropout dropout1d feature_alpha_dropout feature_dropout native_dropout")
+IDENTITIES = _names("""
+    alpha_dropout alpha_dropout_ dropout dropout1d dropout_ feature_alpha_dropout feature_alpha_dropout_ feature_dropout
+    feature_dropout_ native_dropout
+""")
 # What these make of an activation is a constant, or no tensor.
 CONSTANTS = _names("""
     detach_ dim empty_like full_like isinf isnan item new_empty new_full new_ones new_tensor new_zeros numpy ones_like

@@ -63,9 +63,10 @@ def start(target: Target, logits: torch.Tensor, classes: Sequence[str] | None = 
     """
     if logits.dim() == 1:
         found = _weights(target, logits[:, None], classes)
+        if isinstance(found, Start) and found.r is not None:
+            return Start(None, found.r[:, 0], found.r[:, 0])
         weights = found.c if isinstance(found, Start) else found
-        if weights is None:
-            return Start(None, target.relevance.to(logits), target.relevance.to(logits))  # type: ignore[union-attr]
+        assert weights is not None
         return Start(weights[:, 0], None, weights[:, 0] * logits)
     found = _weights(target, logits, classes)
     if isinstance(found, Start):
@@ -78,11 +79,12 @@ def _weights(target: Target, logits: torch.Tensor, classes: Sequence[str] | None
         target = Weights(target(logits))
     if isinstance(target, Relevance):
         given = target.relevance.to(logits)
-        if given.shape != logits.shape and logits.shape[1:] != (1,):
+        if given.shape != logits.shape and (given.shape != logits.shape[:1] or logits.shape[1:] != (1,)):
             raise InputError(
                 f"target: the given relevance must have the shape of the output {tuple(logits.shape)}, not {tuple(given.shape)}"
             )
-        return Start(None, given, given.flatten(1).sum(1) if given.dim() > 1 else given)
+        given = given.reshape(logits.shape)
+        return Start(None, given, given.flatten(1).sum(1))
     if isinstance(target, Weights):
         weights = torch.as_tensor(target.weights).to(logits)
         if weights.shape not in (logits.shape, logits.shape[1:]):
@@ -104,7 +106,8 @@ def _weights(target: Target, logits: torch.Tensor, classes: Sequence[str] | None
             return torch.tensor([-1.0, 1.0]).to(logits).expand(logits.shape).clone()
         best = logits.topk(2, 1).indices
         return torch.zeros_like(logits).scatter_(1, best[:, :1], 1.0).scatter_(1, best[:, 1:], -1.0)
-    if isinstance(target, (str, int, float)) or (isinstance(target, torch.Tensor) and target.dim() == 0):
+    one = isinstance(target, torch.Tensor) and target.dim() == 0
+    if one or isinstance(target, (str, int, float)) or not hasattr(target, "__len__"):  # an integer of NumPy, too
         return _one(logits, _index(target, count, classes))
     elif isinstance(target, torch.Tensor) and target.is_floating_point():
         return _weights(Weights(target), logits, classes)
@@ -143,7 +146,7 @@ def _index(target: Any, count: int, classes: Sequence[str] | None) -> int:
             raise unknown_name("target", target, [*TARGETS, "a class index", "(class names need classes=[…])"])
         if target not in classes:
             raise unknown_name("target", target, [*classes, *TARGETS])
-        return list(classes).index(target)
+        target = list(classes).index(target)
     try:
         if isinstance(target, bool):
             raise TypeError
