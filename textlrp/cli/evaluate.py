@@ -46,10 +46,13 @@ def confusion_table(result: dict[str, Any], *, title: str) -> Any:
     """Draw the confusion matrix of `textlrp.evaluation.evaluate` as a table."""
     from rich.table import Table
 
+    from textlrp.highlight.plain import short
+
     table = Table(title=title)
     table.add_column("")
-    for name in result["classes"]:
+    names = [short(name) for name in result["classes"]]
+    for name in names:
         table.add_column(name, justify="right")
-    for name, row in zip(result["classes"], result["confusion"], strict=True):
+    for name, row in zip(names, result["confusion"], strict=True):
         table.add_row(name, *(f"{count:,}" for count in row))
     return table

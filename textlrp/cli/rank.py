@@ -92,9 +92,10 @@ def rank(
             classifier = open_model(model)
             if target is None:
                 if len(classifier.classes_) != 2:
-                    raise click.UsageError(
-                        f"name the class with --target; the model has {', '.join(map(str, classifier.classes_))}"
-                    )
+                    from textlrp.highlight.plain import short
+
+                    names = ", ".join(short(str(name)) for name in classifier.classes_)
+                    raise click.UsageError(f"name the class with --target; the model has {names}")
                 target = "margin"
             stream, count = classifier.explain_stream(texts, target=target, rule=rule, gates=gates), len(texts)
         ranking = rank_words(

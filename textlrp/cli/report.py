@@ -75,6 +75,7 @@ def report(
     Accuracy, confusion and calibration; the words and phrases of each class; the words behind the errors; the most confident
     errors, highlighted; where in a text relevance lies; coverage; and the audit of words that should not carry decisions.
     """
+    from textlrp.highlight import plain
     from textlrp.progress import shown
     from textlrp.report.write import report as write_report
 
@@ -110,7 +111,7 @@ def report(
         )
     say(f"written: {written.path}" + (f" and {written.folder}/" if written.folder else ""))
     for finding in written.audit.alarms if written.audit else ():
-        say(f"alarm: {finding.word!r} speaks for {finding.speaks_for}: {finding.evidence}")
+        say(f"alarm: {finding.word!r} speaks for {plain.short(finding.speaks_for)}: {plain.visible(finding.evidence)}")
 
 
 class _Source(NamedTuple):

@@ -98,14 +98,16 @@ def topics(
 def _print(report: TopicsReport, top: int, by: Literal["mean", "total"]) -> None:
     from rich.table import Table
 
+    from textlrp.highlight.plain import short
+
     out = console()
     out.print(f"{len(report.labels):,} documents, {100 * report.accuracy:.1f} % of them classified right")
     table = Table(title=f"the words of each class, by {by} relevance", show_lines=True)
     for column, side in (("class", "left"), ("documents", "right"), ("words", "left")):
         table.add_column(column, justify=side)  # type: ignore[arg-type]
     for name, ranking in report.words.items():
-        words = ", ".join(each.word for each in ranking.top(top, by=by).positive)
-        table.add_row(name, f"{ranking.counted:,}", words)
+        words = ", ".join(short(each.word) for each in ranking.top(top, by=by).positive)
+        table.add_row(short(name), f"{ranking.counted:,}", words)
     out.print(table)
     table = Table(title="accuracy of the nearest neighbours of documents, by how their vectors are made")
     table.add_column("vector")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from textlrp.highlight.plain import visible
 from textlrp.palette import mark
 
 __all__ = ["plot"]
+
+_PICTURES = re.compile("[\u2400-\u2424]")
 
 
 def plot(
@@ -48,6 +52,9 @@ def plot(
 
 
 def _plain(name: str) -> str:
-    """Keep matplotlib from reading a class's name as mathematics, or from hiding it."""
-    escaped = name.replace("$", r"\$")
+    """Keep matplotlib from reading a class's name as mathematics, from hiding it, and from writing what no XML can hold.
+
+    Its font has no pictures of control characters, so that they are shown by U+FFFD here.
+    """
+    escaped = _PICTURES.sub("\ufffd", visible(name)).replace("$", r"\$")
     return f" {escaped}" if escaped.startswith("_") else escaped

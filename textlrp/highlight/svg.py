@@ -120,7 +120,7 @@ def _legend(e: Explanation, limit: float, top: float, inner: float, k: int) -> t
 
 def _description(e: Explanation, k: int) -> str:
     sides = [
-        f"{side}: " + (", ".join(f"{plain.short(word)} {plain.number(value)}" for word, value in words) or "none")
+        f"{plain.short(side)}: " + (", ".join(f"{plain.short(word)} {plain.number(value)}" for word, value in words) or "none")
         for side, words in zip(e.sides, e.top(k), strict=True)
     ]
     return f"{_head(e)}. Strongest words for {'; for '.join(sides)}."

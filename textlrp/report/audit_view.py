@@ -39,12 +39,12 @@ def audit_view(audit: Audit, texts: Sequence[str], found: Gathered | None = None
             for each in audit.kinds
         ],
         "duplicates": _duplicates(audit.duplicates),
-        "towards": found.classes[1] if found is not None and two else "the predicted class",
+        "towards": plain.short(found.classes[1]) if found is not None and two else "the predicted class",
         "clusters": [
             {
                 "size": f"{each.size:,}",
                 "accuracy": plain.percent(each.accuracy),
-                "predictions": [(name, f"{count:,}") for name, count in each.predictions.items()],
+                "predictions": [(plain.short(name), f"{count:,}") for name, count in each.predictions.items()],
                 "words": [(plain.short(word, 24), f"{value:+.2f}".replace("-", "−")) for word, value in each.words],
                 "examples": [plain.short(texts[i], 140) for i in each.examples],
             }
@@ -58,10 +58,10 @@ def _finding(each: Finding) -> dict[str, str]:
     return {
         "word": plain.short(each.word, 40),
         "kind": each.kind,
-        "speaks_for": each.speaks_for,
+        "speaks_for": plain.short(each.speaks_for),
         "relevance": plain.number(each.relevance),
         "texts": f"{each.texts:,} {each.source}",
-        "evidence": each.evidence,
+        "evidence": plain.visible(each.evidence),
         "p": "–" if not each.test else f"{each.adjusted:.2g}",
         "flips": "" if effect is None else _flips(effect),
         "accuracy": "" if effect is None else _accuracy(effect),
