@@ -200,6 +200,20 @@ def test_svg_has_a_title_tips_and_both_appearances() -> None:
     assert 'class="nl"' in source  # the sign is told by the line as well
 
 
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("positive", ". Strongest words for positive: good +1; against positive: bad −1."),
+        ("positive - negative", ". Strongest words for positive: good +1; for negative: bad −1."),
+    ],
+)
+def test_the_description_of_an_svg_names_each_side_once(target: str, said: str) -> None:
+    e = replace(explained("good film bad"), relevance=[1.0, 0.0, -1.0], target=target)
+    description = ElementTree.fromstring(svg(e)).findtext(f"{SVG}desc")
+    assert description is not None
+    assert description.endswith(said)
+
+
 def test_a_picture_shows_full_colour_where_the_strongest_word_is() -> None:
     e = replace(explained("good film bad"), relevance=[1.0, 0.0, -1.0])
     for dark, theme in ((False, LIGHT), (True, DARK)):

@@ -123,4 +123,4 @@ def _description(e: Explanation, k: int) -> str:
         f"{plain.short(side)}: " + (", ".join(f"{plain.short(word)} {plain.number(value)}" for word, value in words) or "none")
         for side, words in zip(e.sides, e.top(k), strict=True)
     ]
-    return f"{_head(e)}. Strongest words for {'; for '.join(sides)}."
+    return f"{_head(e)}. Strongest words {'; '.join(sides)}."
