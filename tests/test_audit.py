@@ -14,6 +14,8 @@ from textlrp.audit.evidence import Overuse, holm, overrepresented, recalibrate
 from textlrp.audit.kinds import kind_of
 from textlrp.audit.scan import scan
 from textlrp.classifier import TextClassifier
+from textlrp.errors import InputError
+from textlrp.report.audit_view import audit_view
 
 TOKEN = "zyxqv"
 GOOD, BAD = ("warm", "fine", "bright", "kind"), ("dull", "flat", "grim", "weak")
@@ -47,6 +49,11 @@ def with_token() -> Audit:
     return audited(0, 0.3)
 
 
+@pytest.fixture(scope="module")
+def small() -> TextClassifier:
+    return TextClassifier("dense", model_options={"ngrams": ()}, epochs=6, seed=0).fit(*reviews(200, 0))
+
+
 def test_a_planted_token_is_the_first_alarm(with_token: Audit) -> None:
     assert with_token.alarms[0].word == TOKEN
     assert with_token.alarms[0].test == "only in training"
@@ -62,6 +69,21 @@ def test_an_alarm_tells_what_deleting_the_word_does(with_token: Audit) -> None:
 
 def test_an_audit_is_plain_json(with_token: Audit) -> None:
     assert json.loads(json.dumps(with_token.to_dict()))["alarms"][0]["word"] == TOKEN
+
+
+def test_where_every_text_was_trained_on_there_is_no_accuracy_without_them(small: TextClassifier) -> None:
+    texts, labels = reviews(200, 0)
+    found = audit(small, texts, labels, training=(texts, labels), k=1)
+    assert found.duplicates.in_training == 200
+    assert found.duplicates.accuracy_without is None
+    json.dumps(found.to_dict(), allow_nan=False)
+    assert "without" not in audit_view(found, texts)["duplicates"]
+
+
+@pytest.mark.parametrize("level", [float("nan"), 0.0, 1.5])
+def test_a_level_that_is_no_chance_is_refused(level: float, small: TextClassifier) -> None:
+    with pytest.raises(InputError, match="level"):
+        audit(small, ["a film"], [0], level=level)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -67,14 +67,14 @@ class KindEffect:
 @dataclass(frozen=True)
 class Duplicates:
     """Texts that say the same words: how many are copies of an earlier one, how many of these have another label, how many
-    stand in the training texts, and the accuracy without copies.
+    stand in the training texts, and the accuracy without copies (None: no text would be left).
     """
 
     copies: int
     conflicting: int
     in_training: int | None
     accuracy: float
-    accuracy_without: float
+    accuracy_without: float | None
 
 
 @dataclass(frozen=True)

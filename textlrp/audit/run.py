@@ -14,6 +14,7 @@ from textlrp.audit.evidence import Overuse, holm, overrepresented, recalibrate
 from textlrp.audit.kinds import KINDS, kind_of
 from textlrp.audit.record import Audit, Duplicates, Finding, KindEffect
 from textlrp.audit.scan import Scan, scan
+from textlrp.errors import InputError
 from textlrp.report.gather import UNKNOWN, Gathered, gather
 
 if TYPE_CHECKING:
@@ -49,8 +50,10 @@ def audit(
 
     The `watch` list, `k` a kind, is no alarm: the strongest names, numbers, ratings, markup, and rare words that cannot be
     tested. Deletion is measured on `deletions` texts a word at most. `gathered` is what `gather` found on the same texts, if
-    it has run.
+    it has run. A `level` that is no chance raises InputError.
     """
+    if not 0 < level <= 1:
+        raise InputError(f"the level is a chance above 0, and at most 1, not {level!r}")
     found = gathered or gather(classifier, texts, labels, seed=seed)
     held_out = _Source(classifier, texts, found, "held-out", test_labels=True)
     sources = [held_out]
@@ -262,5 +265,5 @@ def _duplicates(held_out: _Source, training: _Source | None) -> Duplicates:
         conflicting=sum(bool(labels[i] != labels[first]) for i, first in copies),
         in_training=shared,
         accuracy=float(right.mean()),
-        accuracy_without=float(right[alone].mean()) if alone.any() else float("nan"),
+        accuracy_without=float(right[alone].mean()) if alone.any() else None,
     )

@@ -59,7 +59,7 @@ def audit(
         given = None if seen is None else (seen["text"], seen["label"][:])
         found = run(classifier, texts, labels, training=given, gathered=gathered, level=level, k=top)
     if as_json is not None:
-        write_out(as_json, json.dumps(found.to_dict(), indent=2) + "\n")
+        write_out(as_json, json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n")
     if html is not None:
         from textlrp.report.page import page
 

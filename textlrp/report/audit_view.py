@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -83,6 +82,6 @@ def _duplicates(found: Duplicates) -> str:
     said += f", {found.conflicting:,} of them under another label." if found.copies else "."
     if found.in_training is not None:
         said += f" {found.in_training:,} stand in the training texts too."
-    if (found.copies or found.in_training) and not math.isnan(found.accuracy_without):
+    if (found.copies or found.in_training) and found.accuracy_without is not None:
         said += f" Accuracy with them {plain.percent(found.accuracy)}, without {plain.percent(found.accuracy_without)}."
     return said
