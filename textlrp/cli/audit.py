@@ -7,7 +7,17 @@ from typing import Any
 
 import click
 
-from textlrp.cli.common import console, data_options, epilog, model_option, open_model, read_reviews, say, write_out
+from textlrp.cli.common import (
+    FiniteRange,
+    console,
+    data_options,
+    epilog,
+    model_option,
+    open_model,
+    read_reviews,
+    say,
+    write_out,
+)
 from textlrp.cli.report import training_option
 
 __all__ = ["audit"]
@@ -24,7 +34,7 @@ __all__ = ["audit"]
 @data_options
 @training_option
 @click.option(
-    "--level", default=0.05, show_default=True, type=click.FloatRange(0, 1, min_open=True), help="Chance of a false alarm."
+    "--level", default=0.05, show_default=True, type=FiniteRange(0, 1, min_open=True), help="Chance of a false alarm."
 )
 @click.option("--top", default=5, show_default=True, type=click.IntRange(0), help="How many words of each kind to watch.")
 @click.option("--html", metavar="F", help="Write a page.")

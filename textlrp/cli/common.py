@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from textlrp.corpus import Corpus
 
 __all__ = [
+    "FiniteRange",
     "console",
     "data_options",
     "epilog",
@@ -34,6 +36,17 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_MODEL = "imdb-lstm"
+
+
+class FiniteRange(click.FloatRange):
+    """A number between bounds, as click's own; but NaN, which lies outside of no bounds, and infinity are refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the number."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number", param, ctx)
+        return number
 
 
 def epilog(*examples: str) -> str:

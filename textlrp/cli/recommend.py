@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -17,9 +18,10 @@ _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 def _seconds(_context: click.Context, _parameter: click.Parameter, value: str) -> float:
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", value)
-    if found is None or found[2] not in _UNITS or float(found[1]) <= 0:
+    seconds = float(found[1]) * _UNITS.get(found[2], 0.0) if found is not None else 0.0
+    if not 0 < seconds < math.inf:
         raise click.BadParameter(f"{value!r} is no time; write it as 60s, 5m or 1h")
-    return float(found[1]) * _UNITS[found[2]]
+    return seconds
 
 
 @click.command(

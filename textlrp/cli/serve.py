@@ -6,7 +6,7 @@ import contextlib
 
 import click
 
-from textlrp.cli.common import epilog, say
+from textlrp.cli.common import FiniteRange, epilog, say
 
 __all__ = ["serve"]
 
@@ -41,9 +41,9 @@ __all__ = ["serve"]
 @click.option("--max-characters", default=20_000, show_default=True, type=click.IntRange(1), help="The longest text.")
 @click.option("--max-tokens", default=4_000, show_default=True, type=click.IntRange(1), help="The longest text, in tokens.")
 @click.option(
-    "--rate", default=20.0, show_default=True, type=click.FloatRange(0), help="Requests a second of a client; 0: any."
+    "--rate", default=20.0, show_default=True, type=FiniteRange(0, 1_000_000), help="Requests a second of a client; 0: any."
 )
-@click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(0, min_open=True), help="Time for a request.")
+@click.option("--seconds", default=10.0, show_default=True, type=FiniteRange(0, min_open=True), help="Time for a request.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Explanations made at once.")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Threads of each explanation.")
 def serve(

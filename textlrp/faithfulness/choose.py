@@ -132,7 +132,7 @@ def recommend(
     >>> recommend(textlrp.load("imdb-dense"), reviews["text"][:40], rules=["epsilon", "z-plus"], budget=10).rule
     'epsilon'
     """
-    if not budget > 0:
+    if not 0 < budget < float("inf"):
         raise InputError(f"the budget is a number of seconds above 0, not {budget}")
     from textlrp.explaining import composite_of
 
