@@ -237,6 +237,11 @@ def test_a_word_of_100_000_letters_is_drawn_whole_or_refused() -> None:
         png(e)
 
 
+def test_a_word_that_no_font_measures_at_once_is_drawn_whole() -> None:
+    source = svg(explained("x" * 1_000_001))
+    assert sum(len(each) for each in re.findall("(?<=>)x+(?=</text>)", source)) == 1_000_001
+
+
 def test_what_was_not_read_is_told_and_quiet() -> None:
     e = explained("one two three four")
     cut = replace(e, tokens=e.tokens[:2], relevance=e.relevance[:2], known=e.known[:2], read_to=7)
