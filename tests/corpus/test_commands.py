@@ -80,6 +80,15 @@ def test_what_the_shards_settle_cannot_be_given_beside_them(command: str, explai
     assert "give the texts with --data" in refused(command)
 
 
+def test_how_the_texts_were_read_is_settled_too_unless_training_texts_are_read(explained: Path, tmp_path: Path) -> None:
+    columns = ("--text-column", "body", "--label-column", "verdict")
+    given = ("report", "--explained", str(explained), "--out", str(tmp_path / "r.html"), "--compare", "0", "--examples", "0")
+    assert "column is settled by --explained" in refused(*given, *columns)
+    (tmp_path / "t.csv").write_text("id,body,verdict\n1,a fine film,positive\n2,a dull film,negative\n")
+    call(*given, "--training", str(tmp_path / "t.csv"), *columns)
+    assert "against 2 training texts" in (tmp_path / "r.html").read_text()
+
+
 def test_corpora_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     explain_corpus("imdb-dense", ["a fine film"], tmp_path / "a", target="predicted")
     explain_corpus("imdb-dense", ["a fine film"], tmp_path / "b")

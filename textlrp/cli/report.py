@@ -81,7 +81,7 @@ def report(
 
     with shown():
         if explained is not None:
-            source = _explained(explained)
+            source = _explained(explained, training)
         elif data is None:
             raise click.UsageError("give the texts with --data, or with --explained what `textlrp explain-corpus` wrote")
         else:
@@ -127,12 +127,13 @@ class _Source(NamedTuple):
     explained: Iterator[Explanation] | None
 
 
-def _explained(folder: Path) -> _Source:
+def _explained(folder: Path, training: str | None) -> _Source:
     """The labelled texts of an explained corpus, with the model that explained them."""
     from textlrp.corpus.settings import fingerprint
     from textlrp.errors import InputError
 
-    corpus = explained_corpus(folder, ("model", "data", "rule", "gates", "data_dir", "text_column", "label_column", "encoding"))
+    reading = () if training is not None else ("data_dir", "text_column", "label_column", "encoding")  # of --training too
+    corpus = explained_corpus(folder, ("model", "data", "rule", "gates", *reading))
     model = corpus.manifest["model"]
     classifier = open_model(model["name"])
     if fingerprint(classifier) != model["sha256"]:
