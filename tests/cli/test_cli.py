@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,11 @@ def test_help_lists_every_command() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_shows_an_example_in_its_help(name: str) -> None:
     assert f"  textlrp {name} " in ok(name, "--help")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_example_names_a_part_of_a_table_that_tables_do_not_have(name: str) -> None:
+    assert set(re.findall(r"\.(?:csv|tsv|jsonl|parquet):(\w+)", ok(name, "--help"))) <= {"train", "validation"}
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -27,7 +27,7 @@ __all__ = ["audit"]
     epilog=epilog(
         "textlrp audit --model imdb-dense --data imdb:test --training imdb:train",
         "textlrp audit --model imdb-lstm --data bundled --json - | jq .alarms",
-        "textlrp audit --model mine --data mine.csv:test --training mine.csv:train --html audit.html",
+        "textlrp audit --model mine --data held-out.csv --training training.csv --html audit.html",
     )
 )
 @model_option

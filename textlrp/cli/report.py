@@ -39,7 +39,7 @@ def training_option(command: Any) -> Any:
     epilog=epilog(
         "textlrp report --model imdb-dense --data bundled --out report.html",
         "textlrp report --model imdb-lstm --data imdb:test --training imdb:train --out report.html",
-        "textlrp report --model mine --data mine.csv:test --out report.html --no-audit",
+        "textlrp report --model mine --data held-out.csv --out report.html --no-audit",
         "textlrp report --explained explained --out report.html   # what `textlrp explain-corpus` wrote",
     )
 )
