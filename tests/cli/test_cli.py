@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,21 @@ def test_train_evaluate_explain_on_a_persons_own_table(tmp_path: Path) -> None:
     assert json.loads(ok("evaluate", "--model", str(out), *data, "--json"))["accuracy"] > 0.95
     e = json.loads(ok("explain", "a warm film", "--model", str(out), "--json", "-"))
     assert e["prediction"] == "good"
+
+
+def test_the_command_that_a_report_tells_writes_the_same_report_again(tmp_path: Path) -> None:
+    table, page = tmp_path / "my films.csv", tmp_path / "a report.html"
+    table.write_text("id,body,verdict\n1,a fine film,positive\n2,a dull film,negative\n")
+    columns = ("--text-column", "body", "--label-column", "verdict")
+    little = ("--no-audit", "--compare", "0", "--examples", "0")
+    data = ("--model", "imdb-dense", "--data", str(table), *columns, "--rule", "gamma")
+    ok("report", *data, *little, "--out", str(page))
+    first = page.read_text()
+    told = re.search("made by textlrp ([^<]*)", first)
+    assert told is not None
+    page.unlink()
+    ok(*shlex.split(unescape(told[1])))
+    assert page.read_text() == first
 
 
 @pytest.mark.parametrize(

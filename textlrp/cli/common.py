@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FiniteRange",
+    "command_line",
     "console",
     "data_options",
     "epilog",
@@ -182,6 +184,11 @@ def console(*, width: int | None = None) -> Console:
     from rich.console import Console
 
     return Console(markup=False, emoji=False, highlight=False, width=width, no_color=width is not None)
+
+
+def command_line() -> str:
+    """Return the command that runs as it was given, quoted for a shell: what it writes tells how to write it again."""
+    return "textlrp " + " ".join(map(shlex.quote, sys.argv[1:]))
 
 
 def say(message: str) -> None:

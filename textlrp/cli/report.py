@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from textlrp.cli.common import (
+    command_line,
     epilog,
     explained_corpus,
     explained_option,
@@ -87,11 +88,9 @@ def report(
         else:
             classifier = open_model(model)
             reviews = read_reviews(data, classes=[str(name) for name in classifier.classes_], **options)
-            how = f"--model {model} --data {data}"
-            source = _Source(classifier, reviews["text"], reviews["label"][:], data, rule, gates, how, None)
+            source = _Source(classifier, reviews["text"], reviews["label"][:], data, rule, gates, None)
         classes = [str(name) for name in source.classifier.classes_]
         seen = None if training is None else read_reviews(training, classes=classes, **options)
-        command = f"textlrp report {source.how}" + (f" --training {training}" if training else "")
         written = write_report(
             source.classifier,
             source.texts,
@@ -107,7 +106,7 @@ def report(
             audited=audit,
             examples=examples,
             compared=compare,
-            command=command,
+            command=command_line(),
         )
     say(f"written: {written.path}" + (f" and {written.folder}/" if written.folder else ""))
     for finding in written.audit.alarms if written.audit else ():
@@ -123,7 +122,6 @@ class _Source(NamedTuple):
     data: str
     rule: str
     gates: str
-    how: str
     explained: Iterator[Explanation] | None
 
 
@@ -152,5 +150,4 @@ def _explained(folder: Path, training: str | None) -> _Source:
     settings, data = corpus.manifest["settings"], str(corpus.manifest["source"]["data"])
     explained = (e for e, kept in zip(corpus, keep, strict=True) if kept)
     numbers = [number for number in labels if number >= 0]
-    how = f"--explained {folder}"
-    return _Source(classifier, texts, numbers, data, settings["rule"], settings["gates"], how, explained)
+    return _Source(classifier, texts, numbers, data, settings["rule"], settings["gates"], explained)
