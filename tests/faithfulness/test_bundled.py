@@ -141,6 +141,13 @@ def test_the_command_recommend_names_a_rule() -> None:
     assert json.loads(done.stdout)["rule"] == "epsilon"
 
 
+def test_the_winner_lies_behind_itself_by_nothing() -> None:
+    done = run("recommend", "--model", "imdb-dense", "--data", "bundled", "--budget", "1s", "--rules", "epsilon,z-plus")
+    assert done.returncode == 0, done.stderr
+    assert " 0.000 " in done.stdout
+    assert "-0.000" not in done.stdout
+
+
 def test_a_budget_that_is_no_time_is_refused() -> None:
     done = run("recommend", "--data", "bundled", "--budget", "soon")
     assert done.returncode == 2

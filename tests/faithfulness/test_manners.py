@@ -17,9 +17,11 @@ from textlrp.encoding import read
 from textlrp.errors import DataError, InputError, MissingPackageError, UnknownNameError
 from textlrp.faithfulness.attention import attention
 from textlrp.faithfulness.batch import Batch, explain
+from textlrp.faithfulness.choose import Candidate
 from textlrp.faithfulness.methods import select
 from textlrp.faithfulness.noise import Neighbours, variants
 from textlrp.faithfulness.randomise import STAGES, scrambled
+from textlrp.faithfulness.statistics import Interval
 from textlrp.text.vocabulary import Vocabulary
 
 
@@ -256,6 +258,33 @@ def test_the_recommended_rule_is_the_better_one_and_says_how_to_use_it(dense: An
     assert found.usage == 'classifier.explain(text, rule="epsilon", gates="all")'
     assert "separates best" in found.sentence()
     dense.explain("A fine film", rule=found.rule, gates=found.gates)
+
+
+def recommended(behind: Interval, confidence: float) -> str:
+    """What is said of two rules of which the second lies so far behind."""
+    value, nothing = Interval(2.0, 1.5, 2.5, 60), Interval(0.0, 0.0, 0.0, 60)
+    rules = (Candidate("epsilon", "all", value, nothing, 60), Candidate("zero", "all", value, behind, 60))
+    return faithfulness.Recommendation("epsilon", "all", confidence, rules, {}, 60, 1.0, ("epsilon", "all")).sentence()
+
+
+@pytest.mark.parametrize(
+    ("behind", "confidence", "said"),
+    [
+        (Interval(0.0, -0.0, 0.0, 60), 0.0, "on 60 texts they differ by nothing"),
+        (Interval(-1e-5, -1e-5, 1e-5, 60), 0.6, "on 60 texts they differ by nothing"),
+        (Interval(1e-4, -0.02, 0.01, 60), 0.3, "the difference is 0.000 logits (95 %: -0.010 to 0.020, 60 texts)"),
+        (Interval(-0.1, -0.3, 0.02, 60), 0.9, "the difference is 0.100 logits (95 %: -0.020 to 0.300, 60 texts)"),
+    ],
+)
+def test_rules_that_nothing_tells_apart_are_level(behind: Interval, confidence: float, said: str) -> None:
+    sentence = recommended(behind, confidence)
+    assert f"is level with 'zero' with gates 'all': {said}" in sentence
+    assert "-0.000" not in sentence
+
+
+@pytest.mark.parametrize(("high", "confidence"), [(-0.01, 0.99), (0.001, 0.96)])
+def test_a_rule_is_ahead_where_the_interval_or_the_rounds_say_so(high: float, confidence: float) -> None:
+    assert "separates best: ahead of 'zero'" in recommended(Interval(-0.1, -0.2, high, 60), confidence)
 
 
 def test_what_does_not_conserve_is_recommended_only_if_it_is_named(reviews: Any) -> None:

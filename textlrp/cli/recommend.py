@@ -72,13 +72,15 @@ def recommend(
 def _print(found: Any, *, title: str) -> None:
     from rich.table import Table
 
+    from textlrp.highlight.plain import fixed
+
     table = Table(title=f"{title}: separation in logits, high is good ({found.seconds:.0f} s)")
     for number, name in enumerate(("rule", "gates", "separation", "95 %", "behind the winner", "texts")):
         table.add_column(name, justify="right" if number > 1 else "left")
     for each in found.candidates:
         value, behind = each.value, each.behind
-        bounds = f"{value.low:.3f} to {value.high:.3f}"
-        table.add_row(each.rule, each.gates, f"{value.mean:.3f}", bounds, f"{-behind.mean:.3f}", str(each.texts))
+        bounds = f"{fixed(value.low)} to {fixed(value.high)}"
+        table.add_row(each.rule, each.gates, fixed(value.mean), bounds, fixed(-behind.mean), str(each.texts))
     out = console()
     out.print(table)
     gates = [name for name, why in found.same.items() if why == f"the same as {name.partition(':')[0]} on this model"]

@@ -17,6 +17,7 @@ from textlrp.faithfulness.measures import Subject
 from textlrp.faithfulness.methods import select
 from textlrp.faithfulness.sample import draw
 from textlrp.faithfulness.statistics import Interval, interval, means, resamples
+from textlrp.highlight import plain
 from textlrp.progress import track
 
 if TYPE_CHECKING:
@@ -77,11 +78,17 @@ class Recommendation:
         if len(self.candidates) == 1:
             return f"{found} stands alone: every other rule gives the same explanations, or cannot be applied."
         second = self.candidates[1]
-        ahead = f"ahead of {second.rule!r} with gates {second.gates!r} by {-second.behind.mean:.3f} logits"
-        bounds = f"(95 %: {-second.behind.high:.3f} to {-second.behind.low:.3f}, {second.texts} texts)"
+        other, behind = f"{second.rule!r} with gates {second.gates!r}", second.behind
+        ahead, low, high = plain.fixed(-behind.mean), plain.fixed(-behind.high), plain.fixed(-behind.low)
+        if ahead == low == high == plain.fixed(0):
+            return f"{found} is level with {other}: on {second.texts} texts they differ by nothing, and either will do."
+        bounds = f"(95 %: {low} to {high}, {second.texts} texts)"
         sure = f"in {self.confidence:.0%} of the bootstrap rounds it is the better one"
+        if ahead == plain.fixed(0) or not (behind.high < 0 or self.settled):
+            more = "more texts or a larger --budget may tell them apart"
+            return f"{found} is level with {other}: the difference is {ahead} logits {bounds}; {sure}: {more}."
         end = "." if self.settled else ": more texts or a larger --budget may turn the order round."
-        return f"{found} separates best: {ahead} {bounds}; {sure}{end}"
+        return f"{found} separates best: ahead of {other} by {ahead} logits {bounds}; {sure}{end}"
 
     def to_dict(self) -> dict[str, Any]:
         """Give the recommendation as plain JSON."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["BIDI", "encodable", "number", "percent", "short", "visible"]
+__all__ = ["BIDI", "encodable", "fixed", "number", "percent", "short", "visible"]
 
 _NOT_A_CHARACTER = "\ufffd"
 _BIDI_CHARACTERS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
@@ -49,6 +49,15 @@ def number(value: float) -> str:
     ('+1.23', '−0.5', '0')
     """
     return f"{value:+.3g}".replace("-", "−") if value else "0"
+
+
+def fixed(value: float, digits: int = 3) -> str:
+    """Give a number with so many decimals; what is rounded to nothing has no sign.
+
+    >>> fixed(-0.0001), fixed(-1.5)
+    ('0.000', '-1.500')
+    """
+    return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def percent(share: float) -> str:
