@@ -107,6 +107,28 @@ def test_labels_that_do_not_fit_are_refused(hostile: Any, tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["precious.txt", "errors-1.html.bak", "errors-one.html"])
+def test_a_folder_that_holds_what_no_report_wrote_is_left_alone(
+    name: str, hostile: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classifier, texts, labels = hostile
+    monkeypatch.setattr("textlrp.report.write.gather", lambda *_, **__: pytest.fail("the texts were explained"))
+    (tmp_path / "r-examples").mkdir()
+    (tmp_path / "r-examples" / name).write_text("thesis")
+    with pytest.raises(InputError, match=f"holds '{name}', which no report wrote.*move it away"):
+        report(classifier, texts, labels, tmp_path / "r.html")
+    assert (tmp_path / "r-examples" / name).read_text() == "thesis"
+
+
+def test_the_pages_of_an_earlier_report_are_replaced(hostile: Any, tmp_path: Path) -> None:
+    classifier, texts, labels = hostile
+    for examples in (20, 3):
+        written = report(classifier, texts, labels, tmp_path / "r.html", audited=False, compared=0, examples=examples)
+        assert written.folder is not None
+    assert sorted(each.name for each in written.folder.iterdir()) == ["errors-1.html", "right-1.html"]
+    assert "Errors 1 to 3" in written.path.read_text("utf-8")
+
+
 def test_without_errors_audit_or_examples_there_is_still_a_page(hostile: Any, tmp_path: Path) -> None:
     classifier, texts, _ = hostile
     right = classifier.predict_proba(texts).argmax(axis=1).tolist()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Report", "report"]
 
 PER_PAGE = 20
+_PAGE = re.compile(r"(errors|right)-[0-9]+\.html")  # the names that `_examples` gives
 
 
 class Report(NamedTuple):
@@ -64,11 +66,14 @@ def report(
     OUT-examples beside it and are linked; with `examples` 0 there are none. `audited=False` leaves out the audit. On `compared`
     texts, drawn by `seed`, other rules and methods are compared; with 0 they are not. All texts are
     explained once, as a stream; or they were before, then `explained` gives their Explanations in order. Raises InputError
-    where labels do not fit, OSError where `out` cannot be written.
+    where labels do not fit, or where OUT-examples holds what no report wrote; OSError where `out` cannot be written.
     """
     path = Path(out)
     if not path.name or path.is_dir() or not path.parent.is_dir():
         raise InputError(f"cannot write the report {str(out)!r}: name a file in a folder that exists, such as report.html")
+    folder = path.with_name(f"{path.stem}-examples") if examples else None
+    if folder is not None:
+        _check_replaceable(folder)
     found = gather(
         classifier,
         texts,
@@ -87,7 +92,7 @@ def report(
     example = _typical(found)
     target = "margin" if len(found.classes) == 2 else "predicted"
     text = texts[example]
-    folder, links = _examples(path, found, examples)
+    links = [] if folder is None else _examples(path, folder, found, examples)
     content = page(
         texts,
         title=f"{found.model} on {data}" if data else found.model,
@@ -113,11 +118,18 @@ def _typical(found: Gathered) -> int:
     return short[0][1] if short else 0
 
 
-def _examples(path: Path, found: Gathered, most: int) -> tuple[Path | None, list[tuple[str, str]]]:
-    """Write the pages of examples, and return their folder and the links to them."""
-    if not most:
-        return None, []
-    folder = path.with_name(f"{path.stem}-examples")
+def _check_replaceable(folder: Path) -> None:
+    """Refuse a folder for examples that holds anything but the pages of an earlier report: it would be replaced."""
+    for each in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if _PAGE.fullmatch(each.name) is None or not each.is_file():
+            raise InputError(
+                f"the folder {str(folder)!r} holds {each.name!r}, which no report wrote, and pages of examples would replace the "
+                "folder: move it away, give the report another name, or ask for no examples (--examples 0)"
+            )
+
+
+def _examples(path: Path, folder: Path, found: Gathered, most: int) -> list[tuple[str, str]]:
+    """Write the pages of examples into `folder`, and return the links to them."""
     links = []
     with atomic_folder(folder) as temporary:
         for kind, kept in (("Errors", found.wrong[:most]), ("Right", found.right)):
@@ -130,7 +142,7 @@ def _examples(path: Path, found: Gathered, most: int) -> tuple[Path | None, list
                 write_text(temporary / f"{kind.lower()}-{number}.html", content)
                 how = ", most confident first" if kind == "Errors" else ", drawn by chance"
                 links.append((_href(f"{folder.name}/{kind.lower()}-{number}.html"), name + how))
-    return folder, links
+    return links
 
 
 def _href(path: str) -> str:
