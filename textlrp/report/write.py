@@ -123,8 +123,8 @@ def _check_replaceable(folder: Path) -> None:
     for each in sorted(folder.iterdir()) if folder.is_dir() else ():
         if _PAGE.fullmatch(each.name) is None or not each.is_file():
             raise InputError(
-                f"the folder {str(folder)!r} holds {each.name!r}, which no report wrote, and pages of examples would replace the "
-                "folder: move it away, give the report another name, or ask for no examples (--examples 0)"
+                f"the folder {str(folder)!r} holds {each.name!r}, which no report wrote, and pages of examples would replace "
+                "the folder: move it away, give the report another name, or ask for no examples (--examples 0)"
             )
 
 
