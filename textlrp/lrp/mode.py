@@ -25,7 +25,7 @@ from textlrp.lrp.names import Names
 from textlrp.lrp.numbers import wide
 from textlrp.lrp.pointwise import pointwise
 from textlrp.lrp.structural import flatten, structural
-from textlrp.lrp.tables import ALIASES, CONSTANTS, COPIES, IDENTITIES, POINTWISE, RANDOM, READERS, SELECTIONS, SUMS
+from textlrp.lrp.tables import ALIASES, CONSTANTS, COPIES, IDENTITIES, LIKE, POINTWISE, RANDOM, READERS, SELECTIONS, SUMS
 from textlrp.lrp.tape import Tape, Var
 
 __all__ = ["OPERATIONS", "Watch"]
@@ -67,7 +67,8 @@ class Watch(TorchFunctionMode):
         writing = (name.endswith("_") and not name.endswith("__")) or name == "__setitem__"
         if writing and leaves and self.names.is_state(leaves[0]):
             return leaves[0]  # the model's own numbers are not touched
-        tracked = [var for var in map(tape.find, leaves) if var is not None]
+        read = leaves[:1] if name in LIKE else leaves
+        tracked = [var for var in map(tape.find, read) if var is not None]
         if not tracked or name in CONSTANTS:
             if name in TRAINED:
                 args, kwargs = in_evaluation(name, args, kwargs)

@@ -15,7 +15,7 @@ from textlrp.lrp.follow import follow
 from textlrp.lrp.numbers import wide
 from textlrp.lrp.quick import QUICK
 from textlrp.lrp.run import Run
-from textlrp.lrp.tables import COPIES, FILLING, SELECTIONS
+from textlrp.lrp.tables import COPIES, FILLING, LIKE, SELECTIONS
 from textlrp.lrp.tape import Node, Samples, Tape, Var
 
 __all__ = ["Structural", "flatten", "structural", "swap"]
@@ -71,7 +71,10 @@ class Structural(Node):
             return var
 
         self.func, self.operation = func, name
-        self.args, self.kwargs = swap(args, change), swap(kwargs, change)
+        if name in LIKE:
+            self.args, self.kwargs = (change(args[0]), *args[1:]), kwargs
+        else:
+            self.args, self.kwargs = swap(args, change), swap(kwargs, change)
         self.inputs = tuple(found.values())
         self.constants = constants
         self.reads = name in SELECTIONS

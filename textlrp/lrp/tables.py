@@ -14,6 +14,7 @@ __all__ = [
     "FILLING",
     "GATING",
     "IDENTITIES",
+    "LIKE",
     "LOGIC",
     "POINTWISE",
     "POOLING",
@@ -39,6 +40,8 @@ COPIES = _names("""
     stack swapaxes swapdims t take_along_dim tensor_split tile to transpose tril triu type type_as unbind unflatten
     unfold unsqueeze view view_as vstack where
 """)
+# Of these only the first argument is copied; another tensor may say the type or the shape.
+LIKE = _names("expand_as reshape_as to type_as view_as")
 # Each output is a fixed linear combination of inputs, plus constants: relevance in proportion to the summands.
 SUMS = _names("""
     adaptive_avg_pool1d add avg_pool1d cumsum diff index_add mean nanmean nansum neg rsub scatter_add sub sum trace
