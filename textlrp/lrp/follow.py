@@ -10,7 +10,7 @@ import torch
 from textlrp.lrp.tables import ALIGNED, POOLING, REDUCING
 from textlrp.lrp.tape import Samples, Var
 
-__all__ = ["aligned", "follow"]
+__all__ = ["aligned", "filled", "follow"]
 
 
 def aligned(inputs: Sequence[Var], output: Var) -> Samples:
@@ -41,7 +41,7 @@ def follow(name: str, args: Any, kwargs: Any, inputs: Sequence[Var], output: Var
         return own
     if name == "pad" and own.dim < rank - len(args[1] if len(args) > 1 else kwargs["pad"]) // 2:
         return own
-    if name in ("transpose", "swapaxes", "swapdims"):
+    if name in ("transpose", "swapaxes", "swapdims") and len(args) + len(kwargs) == 3:  # not x.T
         one, two = (_axis(each, rank) for each in _pair(args, kwargs))
         return Samples({one: two, two: one}.get(own.dim, own.dim), own.index)
     if name == "index_select" and len(args) == 3:
@@ -50,11 +50,34 @@ def follow(name: str, args: Any, kwargs: Any, inputs: Sequence[Var], output: Var
         return Samples(own.dim, args[2] if own.index is None else own.index[args[2]])
     if name in ("cat",):
         axis = kwargs.get("dim", args[1] if len(args) > 1 else 0)
-        return None if _axis(axis, rank) == own.dim else own
+        return None if _axis(axis, rank) == own.dim or not _agree(inputs) else own
+    if name == "stack" and not _agree(inputs):
+        return None
     if name in ("unsqueeze", "stack"):
         axis = _axis(kwargs.get("dim", args[1] if len(args) > 1 else 0), rank + 1)
         return Samples(own.dim + (axis <= own.dim), own.index)
     return None
+
+
+def filled(name: str, args: Any, kwargs: Any) -> tuple[Any, Any]:
+    """Put NaN, any text's, for the number that an operation fills places with."""
+    if name == "pad" and kwargs.get("mode", args[2] if len(args) > 2 else "constant") == "constant":
+        return args[:3], kwargs | {"value": torch.nan}
+    if name == "scatter" and len(args) > 3 and not isinstance(args[3], torch.Tensor):
+        return (*args[:3], torch.nan), kwargs
+    return args, kwargs | {"value": torch.nan} if name == "scatter" and "value" in kwargs else kwargs
+
+
+def _agree(inputs: Sequence[Var]) -> bool:
+    """Tell whether the same axis tells the texts apart in all inputs, and likewise."""
+    own, shape, device = inputs[0].samples(), inputs[0].shape, inputs[0].value.device
+    if any(var.samples().dim != own.dim for var in inputs):
+        return False
+    assert own.dim is not None
+    if all(var.samples().index is own.index for var in inputs):
+        return True
+    line = own.line(shape, device)
+    return all(torch.equal(var.samples().line(var.shape, device), line) for var in inputs)
 
 
 def _reduced(own: Samples, rank: int, args: Any, kwargs: Any) -> Samples | None:

@@ -13,7 +13,7 @@ from torch.nn import functional
 from textlrp.errors import RelevanceError
 from textlrp.lrp.run import Run
 from textlrp.lrp.structural import Structural, swap
-from textlrp.lrp.tables import ADDING, WRITES
+from textlrp.lrp.tables import WRITES, adds
 from textlrp.lrp.tape import Node, Samples, Tape, Var
 
 __all__ = ["write"]
@@ -52,11 +52,20 @@ class Alias(Node):
 
     def samples(self, output: Var) -> Samples:
         """As before the write, or from the tensor that was written."""
-        if self.old is not None:
-            return self.old.samples()
         memory = torch.full((self.size,), torch.nan, dtype=torch.float64, device=self.mine.device)
-        memory[self.theirs.reshape(-1)] = self.new.samples().spread(self.new.shape, self.mine.device).double().reshape(-1)
+        for var, places in ((self.old, self.mine), (self.new, self.theirs)):
+            if var is not None:
+                memory[places.reshape(-1)] = var.samples().spread(var.shape, self.mine.device).double().reshape(-1)
         return Samples.compress(memory[self.mine])
+
+
+class Write(Structural):
+    """A write into a tensor."""
+
+    def samples(self, output: Var) -> Samples:
+        """A constant that is written takes the place of what was there; else trying it out will tell."""
+        alone = len(self.inputs) == 1 and self.args[0] is self.inputs[0]
+        return self.inputs[0].samples() if alone else super().samples(output)
 
 
 def _places(tensor: torch.Tensor) -> tuple[torch.Tensor, int]:
@@ -114,7 +123,7 @@ def _assign(tape: Tape, func: Callable[..., Any], name: str, target: torch.Tenso
         func(fresh, *rest, **options)
         return fresh
 
-    node = Structural(twin, "add" if name in ADDING else "slice_scatter", tape, args, kwargs)
+    node = Write(twin, "index_add" if adds(name, args, kwargs) else "slice_scatter", tape, args, kwargs)
     node.constants = True
     with torch._C.DisableTorchFunction():
         func(target, *args[1:], **kwargs)

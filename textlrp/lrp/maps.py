@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch.nn import functional
@@ -20,6 +21,7 @@ class LinearMap:
     weight: torch.Tensor
     bias: torch.Tensor | None  # shaped to broadcast against z
     _magnitudes: dict[float, torch.Tensor] = field(default_factory=dict, init=False, repr=False)
+    mixed: ClassVar[float] = 1  # so many axes at the end are mixed or moved, at most
 
     def magnitudes(self, part: float) -> torch.Tensor:
         """Return the weight, and a part of |weight|: [2, …]."""
@@ -58,6 +60,13 @@ class LinearMap:
     def fan_in(self, like: torch.Tensor) -> torch.Tensor | float:
         """Return how many inputs each output has."""
         return self.sums(torch.ones_like(self.weight), like)
+
+    def texts(self, numbers: torch.Tensor) -> torch.Tensor:
+        """Return the number of the text of each output, to broadcast against z, from those of the inputs."""
+        ones, one = torch.ones_like(numbers), torch.ones_like(self.weight, dtype=numbers.dtype)
+        weight = self.weight.abs().to(numbers.dtype)  # which may pick the inputs of one text, or none
+        by_weight, by_count = (self.apply(numbers, each) / self.apply(ones, each) for each in (weight, one))
+        return torch.where(by_weight.isnan(), by_count, by_weight).round()
 
     def taken(self, q: torch.Tensor) -> torch.Tensor:
         """Return Σ_j b_j q_j over all axes but the first."""
@@ -113,6 +122,7 @@ class DenseMap(LinearMap):
 class ConvMap(LinearMap):
     """A 1-d convolution; x [B, in, T] or [in, T], weight [out, in / groups, K]."""
 
+    mixed: ClassVar[float] = 2
     stride: int = 1
     padding: int = 0
     dilation: int = 1
@@ -160,6 +170,7 @@ class DiagonalMap(LinearMap):
 class GeneralMap(LinearMap):
     """Any function that is linear in x and in the weight: matmul and einsum in whatever form; transposed by autograd."""
 
+    mixed: ClassVar[float] = torch.inf
     function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = torch.matmul
 
     def apply(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

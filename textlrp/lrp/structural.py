@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
-from textlrp.lrp.follow import follow
+from textlrp.lrp.follow import filled, follow
 from textlrp.lrp.numbers import wide
 from textlrp.lrp.quick import QUICK
 from textlrp.lrp.run import Run
-from textlrp.lrp.tables import COPIES, FILLING, LIKE, SELECTIONS
+from textlrp.lrp.tables import COPIES, FILLING, LIKE, SELECTIONS, adds
 from textlrp.lrp.tape import Node, Samples, Tape, Var
 
 __all__ = ["Structural", "flatten", "structural", "swap"]
@@ -190,37 +190,47 @@ class Structural(Node):
 
     def samples(self, output: Var) -> Samples:
         """Read the axis of the texts from the arguments, or run the operation on their numbers instead of the values."""
-        found = follow(self.operation, self.args, self.kwargs, self.inputs, output)
-        if found is not None:
-            return found
+        followed = follow(self.operation, self.args, self.kwargs, self.inputs, output)
+        if followed is not None:
+            return followed
 
         at = [id(each) for each in self.outputs].index(id(output))
         adding = self.operation not in COPIES and self.operation not in SELECTIONS
+        fill = 0.0 if adding else torch.nan  # NaN: any text's
+        constants: list[Callable[[torch.Tensor], torch.Tensor]] = [
+            lambda leaf: torch.full_like(leaf, fill, dtype=torch.float64)
+        ]
+        if self.operation == "einsum":  # factors, which may pick the elements of one text, or none
+            constants = [lambda leaf: leaf.abs().double(), lambda leaf: torch.ones_like(leaf, dtype=torch.float64)]
 
-        def numbers(number: Callable[[Var], torch.Tensor]) -> torch.Tensor:
+        def numbers(number: Callable[[Var], torch.Tensor], constant: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
             def change(leaf: Any) -> Any:
                 if isinstance(leaf, Var):
                     return number(leaf)
-                if isinstance(leaf, torch.Tensor) and leaf.is_floating_point():
-                    return torch.full_like(leaf, 0.0 if adding else torch.nan, dtype=torch.float64)
-                return leaf
+                return constant(leaf) if isinstance(leaf, torch.Tensor) and leaf.is_floating_point() else leaf
 
-            result = flatten(self.func(*swap(self.args, change), **swap(self.kwargs, change)))
+            args, kwargs = filled(self.operation, swap(self.args, change), swap(self.kwargs, change))
+            result = flatten(self.func(*args, **kwargs))
             return [leaf for leaf in result if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()][at]
 
-        texts = numbers(lambda var: var.samples().spread(var.shape, var.value.device).double())
-        if adding:  # a sum of one text's numbers, divided by how many there were
-            texts = (texts / numbers(lambda var: torch.ones(var.shape, dtype=torch.float64, device=var.value.device))).round()
+        texts: torch.Tensor | None = None
+        for constant in constants:
+            found = numbers(lambda var: var.samples().spread(var.shape, var.value.device).double(), constant)
+            if adding:  # a sum of one text's numbers, divided by how many there were
+                ones = numbers(lambda var: torch.ones(var.shape, dtype=torch.float64, device=var.value.device), constant)
+                found = (found / ones).round()
+            texts = found if texts is None else torch.where(texts.isnan(), found, texts)
+        assert texts is not None
         return Samples.compress(texts)
 
 
 def structural(func: Callable[..., Any], name: str, tape: Tape, args: Any, kwargs: Any) -> Any:
     """Run a copy, sum or selection, and put it on the tape."""
     result = func(*args, **kwargs)
-    node = Structural(func, name, tape, args, kwargs)
+    node = Structural(func, "index_add" if adds(name, args, kwargs) else name, tape, args, kwargs)
     values = [leaf for leaf in flatten(result) if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()]
     if node.inputs and values:
-        gate = name in COPIES and all(var.gate for var in node.inputs)
+        gate = node.operation in COPIES and all(var.gate for var in node.inputs)
         tape.record(node, *values, gate=gate)
         if (
             name == "index_select"

@@ -5,6 +5,8 @@ Layers and operations with a function of their own (linear, lstm, softmax, mulâ€
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "ADDING",
     "ALIASES",
@@ -24,6 +26,7 @@ __all__ = [
     "SELECTIONS",
     "SUMS",
     "WRITES",
+    "adds",
 ]
 
 
@@ -85,7 +88,9 @@ READERS = _names("_pack_padded_sequence _pad_packed_sequence embedding embedding
 # What these make of ids is no index.
 LOGIC = _names("all any argmax argmin argsort bincount count_nonzero eq ge gt le lt ne sum")
 # These may put constants among the activations that are not tensors.
-FILLING = _names("_pad_packed_sequence add fmax fmin index_fill masked_fill maximum minimum pad rsub sub where")
+FILLING = _names("""
+    _pad_packed_sequence add fmax fmin index_add index_fill masked_fill maximum minimum pad rsub scatter sub where
+""")
 # The axis of the texts: these leave it (but for broadcasting), take axes away, or work along the last axis.
 ALIGNED = _names("""
     add alias bfloat16 broadcast_to clone contiguous cpu cuda cummax cummin cumsum detach diff double expand expand_as
@@ -130,3 +135,14 @@ ALIASES = dict(
         "true_divide=div",
     ]
 )
+
+
+def adds(name: str, args: Any, kwargs: Any) -> bool:
+    """Tell whether a write, in place or not, adds to what is there.
+
+    >>> adds("index_add_", (), {}), adds("index_put", (0, 0, 0, True), {}), adds("index_put", (0, 0, 0), {})
+    (True, True, False)
+    """
+    if name in ("index_put", "index_put_"):
+        return bool(kwargs.get("accumulate", args[3] if len(args) > 3 else False))
+    return name in ADDING or (name in ("scatter", "scatter_") and kwargs.get("reduce") == "add")

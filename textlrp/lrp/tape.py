@@ -40,8 +40,13 @@ class Samples:
         if self.dim is None:
             assert self.index is not None
             return self.index
-        index = torch.arange(shape[self.dim], device=device) if self.index is None else self.index
+        index = self.line(shape, device)
         return index.view([-1 if d == self.dim else 1 for d in range(len(shape))]).expand(shape)
+
+    def line(self, shape: Sequence[int], device: torch.device) -> torch.Tensor:
+        """Return the number of the text for each place along the axis that tells them apart."""
+        assert self.dim is not None
+        return torch.arange(shape[self.dim], device=device) if self.index is None else self.index
 
     def total(self, amount: torch.Tensor, batch: int) -> torch.Tensor:
         """Sum `amount` over everything but the texts: [B]."""
@@ -54,20 +59,25 @@ class Samples:
             if self.index is None:
                 return amount
         assert self.index is not None
-        return amount.new_zeros(batch).index_add_(0, self.index.reshape(-1), amount.reshape(-1))
+        index = self.index.reshape(-1).clamp(max=batch - 1)
+        return amount.new_zeros(batch).index_add_(0, index, amount.reshape(-1))
 
     @staticmethod
     def compress(index: torch.Tensor) -> Samples:
         """Describe an element-wise `index` (NaN: any text) by one axis where that is possible."""
         if not index.numel():
-            return Samples(0)  # nothing to tell it by; texts mostly come first
+            # nothing to tell it by; texts mostly come first
+            return Samples(0, None if index.shape[0] else index.new_zeros(0, dtype=torch.long))
         wild = index.isnan() if index.is_floating_point() else torch.zeros((), dtype=torch.bool)
         filled = index.masked_fill(wild, -1)
         for dim in range(index.dim()):
             rest = [d for d in range(index.dim()) if d != dim]
             line = filled.amax(rest, keepdim=True) if rest else filled
             if index.numel() and bool(((index == line) | wild).all()):
-                return Samples(dim, line.reshape(-1).clamp(min=0).long())
+                line = line.reshape(-1).long()
+                order = torch.arange(len(line), device=line.device)
+                ordered = bool(((line == order) | (line < 0)).all())  # the texts in their order, some of which are not known
+                return Samples(dim, order if ordered else line.clamp(min=0))
         return Samples(None, filled.clamp(min=0).long().contiguous())
 
 

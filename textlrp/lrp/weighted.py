@@ -68,6 +68,14 @@ class Weighted(Ruled):
         c, r = propagate(rule, self.linear, wide(x.value), wide(z.value), z.c, z.r, book)
         x.add(c, r)
 
+    def samples(self, output: Var) -> Samples:
+        """As the input, if the map leaves the axis of the texts alone; else its numbers are sent through the map."""
+        x = self.inputs[0]
+        own = x.samples()
+        if own.dim is not None and own.dim < len(x.shape) - self.linear.mixed:
+            return own
+        return Samples.compress(self.linear.texts(own.spread(x.shape, x.value.device).double()))
+
     def _bias(self, run: Run, q: torch.Tensor) -> None:
         """Book what the bias takes, b · q; not for each output where the first axis is that of the texts."""
         z = self.outputs[0]
