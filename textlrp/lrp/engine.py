@@ -19,6 +19,7 @@ from textlrp.lrp.mode import Watch
 from textlrp.lrp.names import Names
 from textlrp.lrp.numbers import wide
 from textlrp.lrp.run import Run
+from textlrp.lrp.structural import flatten
 from textlrp.lrp.tape import Samples, Tape, Var
 from textlrp.lrp.targets import Target, start
 from textlrp.lrp.weighted import Ruled
@@ -83,6 +84,9 @@ def attribute(
             frozenset(composite.operations),
             steps=ids.shape[1:].numel() if batch else 1,
         )
+        for each in flatten(list((arguments or {}).values())):
+            if isinstance(each, torch.Tensor) and each.is_floating_point():
+                tape.make(each)
         given = (source.value,) if lengths is None else (source.value, lengths)
         try:
             with _eagerly() if watch.names.compiled else nullcontext(), watch:

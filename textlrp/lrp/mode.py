@@ -25,7 +25,19 @@ from textlrp.lrp.names import Names
 from textlrp.lrp.numbers import wide
 from textlrp.lrp.pointwise import pointwise
 from textlrp.lrp.structural import flatten, structural
-from textlrp.lrp.tables import ALIASES, CONSTANTS, COPIES, IDENTITIES, LIKE, POINTWISE, RANDOM, READERS, SELECTIONS, SUMS
+from textlrp.lrp.tables import (
+    ALIASES,
+    CONSTANTS,
+    COPIES,
+    FACTORIES,
+    IDENTITIES,
+    LIKE,
+    POINTWISE,
+    RANDOM,
+    READERS,
+    SELECTIONS,
+    SUMS,
+)
 from textlrp.lrp.tape import Tape, Var
 
 __all__ = ["OPERATIONS", "Watch"]
@@ -72,7 +84,9 @@ class Watch(TorchFunctionMode):
         if not tracked or name in CONSTANTS:
             if name in TRAINED:
                 args, kwargs = in_evaluation(name, args, kwargs)
-            return func(*args, **kwargs)
+            result = func(*args, **kwargs)
+            tape.note(name in FACTORIES, read, flatten(result), writing=writing)
+            return result
         if name in self.own:
             return self.custom(func, name, args, kwargs, tracked)
         if writing and name not in ("_pack_padded_sequence_",):

@@ -13,6 +13,7 @@ __all__ = [
     "ALIGNED",
     "CONSTANTS",
     "COPIES",
+    "FACTORIES",
     "FILLING",
     "GATING",
     "IDENTITIES",
@@ -71,6 +72,11 @@ IDENTITIES = _names("""
 CONSTANTS = _names("""
     detach_ dim empty_like full_like isinf isnan item new_empty new_full new_ones new_tensor new_zeros numpy ones_like
     rand_like randn_like requires_grad_ retain_grad size stride tolist zeros_like
+""")
+# These make constants out of nothing: an initial state, if there is a row for each text.
+FACTORIES = _names("""
+    empty empty_like full full_like new_empty new_full new_ones new_zeros normal ones ones_like rand rand_like randn
+    randn_like zeros zeros_like
 """)
 # These draw random numbers, whose state is restored afterwards.
 RANDOM = _names("""

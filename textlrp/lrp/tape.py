@@ -192,6 +192,7 @@ class Tape:
         self._order: list[Var] = []
         self._indexed = 0
         self._by_storage: dict[int, list[Var]] = {}
+        self._made: dict[int, torch.Tensor] = {}
 
     def find(self, thing: Any) -> Var | None:
         """Return what is known of a tensor, or None for a constant (a parameter, a mask, an initial state…)."""
@@ -223,6 +224,26 @@ class Tape:
             kept = var.ids or var.needed or var.node is None or var.node.reads
             if not kept and var.value.numel() > _LARGE:
                 var.value = var.value.new_empty(1).expand(var.shape)
+
+    def make(self, constant: torch.Tensor) -> None:
+        """Remember a constant that belongs to this batch: made by the model as it ran, or given with the texts."""
+        self._made[id(constant)] = constant
+
+    def made(self, constant: torch.Tensor) -> bool:
+        """Tell whether a constant belongs to this batch, and may be an initial state; a table or a parameter does not."""
+        return id(constant) in self._made
+
+    def note(self, fresh: bool, leaves: Sequence[torch.Tensor], results: Sequence[Any], *, writing: bool) -> None:
+        """Note what a function made: out of nothing or of the batch's own constants, another; else none, nor what it wrote."""
+        if not fresh and not self._made:
+            return
+        given = [leaf for leaf in leaves if leaf.is_floating_point()]
+        if fresh or (given and all(map(self.made, given))):
+            for each in results:
+                if isinstance(each, torch.Tensor) and each.is_floating_point():
+                    self.make(each)
+        elif writing and given:
+            self._made.pop(id(given[0]), None)
 
     def settle(self) -> None:
         """Work out all positions of ids that were put off, before one of them is lost."""

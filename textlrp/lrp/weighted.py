@@ -115,7 +115,7 @@ def linear(tape: Tape, names: Names, func: Any, args: tuple[Any, ...], kwargs: d
         args, kwargs = (given["input"], given["weight"], given.get("bias")), {}
     value: torch.Tensor = func(*args)
     x, weight, bias = tape.find(args[0]), args[1], args[2]
-    if x is None and args[0].shape[:-1] == (names.batch,):
+    if x is None and tape.made(args[0]) and args[0].shape[:-1] == (names.batch,):
         x = _state(tape, args[0])
     if x is not None:
         dense = DenseMap(wide(weight), None if bias is None else wide(bias))
