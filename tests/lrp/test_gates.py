@@ -10,9 +10,11 @@ import pytest
 import torch
 from torch.nn import functional
 
+from tests.lrp import reads
 from tests.lrp.oracles import affine, gates, gru, lstm, recurrent
 from tests.lrp.oracles.affine import Rule
 from tests.lrp.oracles.compare import Reader, assert_close, assert_closed, assert_ledger, explain
+from tests.lrp.reads import Reads
 from textlrp import lrp
 
 Tensor = torch.Tensor
@@ -184,3 +186,19 @@ def test_a_gate_rule_says_whether_gate_and_signal_get_all(name: str) -> None:
     split = gate.split(g, s, 0.0)
     got = sum(torch.as_tensor(share).double() for share in (split.gate, split.signal) if share is not None)
     assert gate.conserves == bool(torch.allclose(torch.as_tensor(got), torch.ones(()).double()))
+
+
+@pytest.mark.parametrize("gate_rule", lrp.GATES)
+def test_ones_may_be_larger_than_the_gate_that_is_taken_from_them(gate_rule: str) -> None:
+    def model(broadcast: bool) -> Callable[[Reads, Tensor], Tensor]:
+        def forward(m: Reads, ids: Tensor) -> Tensor:
+            h = m.fc(m.emb(ids))
+            gate = h[:, :1].sigmoid()
+            gate = gate if broadcast else gate.expand(h.shape)
+            return m.head(((torch.ones(h.shape, dtype=h.dtype) - gate) * h).mean(1))
+
+        return forward
+
+    found, expected = (reads.explain(model(broadcast), reads.batch(), gates=gate_rule) for broadcast in (True, False))
+    torch.testing.assert_close(found.tokens, expected.tokens)
+    torch.testing.assert_close(found.residual, torch.zeros_like(found.residual))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from types import ModuleType
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from tests.lrp.oracles import gates, gru, lstm, recurrent, rnn
@@ -258,6 +260,30 @@ def test_relevance_of_the_states_over_time(kind: tuple[type, ModuleType], gate_r
         if cell is lstm:
             over_time = np.array([stack.steps[0][0].r_c[t].sum() for t in range(TIME)])
             assert_close(layer.cell[0, i], over_time, scale=np.abs(over_time).max())
+
+
+@pytest.mark.parametrize("gate_rule", ["all", "half"])
+@pytest.mark.parametrize("layer", [torch.nn.LSTM, torch.nn.GRU])
+def test_states_over_time_of_a_layer_that_reads_two_lengths_are_those_of_two_layers(
+    layer: type[torch.nn.RNNBase], gate_rule: str
+) -> None:
+    class Halves(torch.nn.Module):
+        def __init__(self, *, shared: bool) -> None:
+            super().__init__()
+            torch.manual_seed(7)
+            self.one = layer(3, 4, batch_first=True)
+            self.two = self.one if shared else copy.deepcopy(self.one)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.one(x[:, :5])[0][:, -1] + self.two(x[:, 5:])[0][:, -1]
+
+    x = torch.randn(BATCH, 7, 3).double()
+    shared, apart = (
+        lrp.attribute(Halves(shared=each).double(), x, target=0, gates=gate_rule, steps=True).layers for each in (True, False)
+    )
+    for state in ("hidden", "cell") if layer is torch.nn.LSTM else ("hidden",):
+        one, two = (getattr(apart[name], state) for name in ("one", "two"))
+        torch.testing.assert_close(getattr(shared["one"], state), torch.cat([one, functional.pad(two, (0, 3))]))
 
 
 def test_every_layer_says_what_it_took_gave_and_kept() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
+from torch.nn.utils.rnn import pack_padded_sequence
 
-from tests.lrp.reads import SIZE, UNITS, Forward, Reads, batch, check
+from tests.lrp.reads import SIZE, UNITS, Forward, Reads, batch, check, explain
 
 
 def pooled(m: Reads, x: torch.Tensor) -> torch.Tensor:
@@ -114,3 +117,28 @@ HIDDEN: dict[str, Forward] = {
 @pytest.mark.parametrize("name", HIDDEN)
 def test_each_text_has_the_ledger_that_it_has_alone(name: str, texts: int) -> None:
     check(lambda m, i: m.head(HIDDEN[name](m, i)), batch(texts))
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("lengths", [[7, 2, 5], None])
+def test_a_layer_that_reads_constants_from_a_tracked_state(kind: type[nn.RNNBase], lengths: list[int] | None) -> None:
+    decoder = kind(2, UNITS, batch_first=True).double()
+
+    def forward(m: Reads, i: torch.Tensor) -> torch.Tensor:
+        start = hidden(m, i)[None]
+        constants = torch.sin(torch.arange(7 * 2, dtype=torch.float64)).view(1, 7, 2).expand(len(i), -1, -1)
+        given: Any = (start, start) if kind is nn.LSTM else start
+        if lengths is None or len(i) == 1:  # alone, no text is longer
+            return m.head(decoder(constants[:, : int(i[0, -1])], given)[0][:, -1])
+        packed = pack_padded_sequence(constants, i[:, -1:].sum(1), batch_first=True, enforce_sorted=False)
+        end = decoder(packed, given)[1]
+        return m.head((end[0] if kind is nn.LSTM else end)[-1])
+
+    ids = batch()
+    ids[:, -1] = torch.tensor(lengths or [7, 7, 7])
+    found = explain(forward, ids)
+    torch.testing.assert_close(found.residual, torch.zeros_like(found.residual))
+    for place in range(len(ids)):
+        alone = explain(forward, ids[place : place + 1])
+        torch.testing.assert_close(found.tokens[place], alone.tokens[0])
+        torch.testing.assert_close(found.ledger["bias"][place], alone.ledger["bias"][0])

@@ -17,7 +17,7 @@ class LayerRelevance:
     `relevance_out` arrives at its output, `relevance_in` leaves by its input towards the words, `absorbed` stays (biases,
     stabilisers, initial states…): relevance_out = relevance_in + absorbed. All [B]. In recurrent layers `hidden` and `cell`
     hold the relevance of h and c at each time step, [levels, B, T] with one level per layer and direction (as in h_n), if
-    `steps` was asked for.
+    `steps` was asked for; those of a call with fewer words than another end with zeros.
     """
 
     relevance_in: torch.Tensor

@@ -206,7 +206,12 @@ class Level(Ruled):
         if self.known[0] is not None:
             own = self.known[0].samples()
         else:
-            own = Samples(0 if self.batch_first and self.sizes is None else 1, self.inputs[0].samples().index)
+            state = self.inputs[0]
+            texts = state.samples().spread(state.shape, state.value.device)[0, :, 0]
+            if self.sizes is not None:
+                own = Samples(0, torch.cat([texts[:size] for size in self.sizes.tolist()]))
+            else:
+                own = Samples(0 if self.batch_first else 1, texts)
         if output is self.outputs[0]:
             return own
         return Samples(1, None if own.index is None else own.index[: output.shape[1]])

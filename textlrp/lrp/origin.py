@@ -35,5 +35,5 @@ def _search(var: Var) -> torch.Tensor:
             at = [id(each) for each in node.outputs].index(id(var))
             return [each for each in results if each.is_floating_point()][at]
         if var.gate and node.operation in ("rsub", "sub"):
-            return -_search(node.inputs[0])
+            return -_search(node.inputs[0]).expand(var.shape)
     return wide(var.value)

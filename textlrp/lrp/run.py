@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch.nn import functional
 
 from textlrp.lrp.attribution import LayerRelevance
 from textlrp.lrp.composite import Composite, Layer
@@ -75,7 +76,7 @@ class Run:
     def _add_steps(self) -> None:
         for name, levels in self.over_time.items():
             assert self.layers is not None
-            hidden, cell = (None if levels[0][k] is None else torch.cat([level[k] for level in levels]) for k in (0, 1))
+            hidden, cell = (None if levels[0][k] is None else _joined([level[k] for level in levels]) for k in (0, 1))
             self.layers[name] = replace(self.layers[name], hidden=hidden, cell=cell)
 
     def rule(self, layer: Callable[[], Layer]) -> Rule:
@@ -166,3 +167,9 @@ class Run:
             var.c, var.r = kept
         absorbed = torch.zeros_like(out) if self._absorbed is None else self._absorbed
         self.layers[node.place] = LayerRelevance(arrived, out, absorbed).plus(self.layers.get(node.place))
+
+
+def _joined(levels: list[torch.Tensor]) -> torch.Tensor:
+    """Join levels, [levels, B, T] each; those of a call with fewer words end with zeros."""
+    width = max(level.shape[-1] for level in levels)
+    return torch.cat([functional.pad(level, (0, width - level.shape[-1])) for level in levels])

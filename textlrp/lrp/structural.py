@@ -113,7 +113,8 @@ class Structural(Node):
         if (
             self.operation in ("rsub", "sub") and self.outputs[0].gate
         ):  # 1 − gate: what the gate rule gives it passes to the gate
-            self.inputs[0].add(r=self.outputs[0].r)
+            given = self.outputs[0].r
+            self.inputs[0].add(r=None if given is None else given.sum_to_size(self.inputs[0].shape))
             self.outputs[0].r = None
         pairs = [(out, result) for out, result in zip(self.outputs, floating, strict=True) if out.reached]
         carries = [(out, result, out.c if copying else run.carry(out)) for out, result in pairs]
