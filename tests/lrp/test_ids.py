@@ -50,7 +50,7 @@ class Reads(nn.Module):
         return self.out(self.e(self.change(ids)).flatten(1))
 
 
-@pytest.mark.parametrize("change", [reorder_and_forget, copy_and_overwrite, cut_and_join])
+@pytest.mark.parametrize("change", [reorder_and_forget, copy_and_overwrite, cut_and_join, torch.fliplr, torch.flipud])
 def test_relevance_goes_to_the_place_that_each_id_came_from(change: Callable[[torch.Tensor], torch.Tensor]) -> None:
     ids, _ = zoo.batch()
     module = Reads(change, ids.shape[1]).double()
@@ -59,6 +59,74 @@ def test_relevance_goes_to_the_place_that_each_id_came_from(change: Callable[[to
     parts = (module.e(ids.flatten()[at]) * module.out.weight[0].view(*ids.shape[1:], 4)).sum(-1).detach()
     expected = torch.zeros(ids.numel(), dtype=parts.dtype).index_add(0, at.flatten(), parts.flatten())
     torch.testing.assert_close(a.tokens, expected.view(ids.shape))
+
+
+def remapped(ids: torch.Tensor) -> torch.Tensor:
+    """Look every id up in a table of ids that is as long as the vocabulary."""
+    return torch.arange(zoo.WORDS).flip(0)[ids]
+
+
+STAYING: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "remainder": lambda ids: (ids * 7 + 3) % zoo.WORDS,
+    "bits": lambda ids: ((ids ^ 1) & 15) | (ids >> 2),
+    "division": lambda ids: 29 - ids // 2,
+    "clamp": lambda ids: ids.clamp(2, 12),
+    "where": lambda ids: torch.where(ids > 20, 1, ids),
+    "masked_fill": lambda ids: ids.masked_fill(ids > 20, 1).long(),
+    "index_fill": lambda ids: ids.index_fill(1, torch.tensor([0, 3]), 5),
+    "tril": lambda ids: ids.tril(),
+    "bucketize": lambda ids: torch.bucketize(ids, torch.arange(0, 30, 3)),
+    "a table": remapped,
+    "take": lambda ids: torch.arange(zoo.WORDS).flip(0).take(ids),
+    "gather": lambda ids: torch.arange(zoo.WORDS).flip(0).expand(len(ids), -1).gather(1, ids),
+}
+
+
+@pytest.mark.parametrize("name", STAYING)
+def test_an_index_that_is_computed_from_an_id_gives_its_relevance_to_that_id(name: str) -> None:
+    ids, _ = zoo.batch()
+    module = Reads(STAYING[name], ids.shape[1]).double()
+    a = lrp.attribute(module, ids, target=0, composite=lrp.Composite(default=lrp.Zero()))
+    parts = module.e(STAYING[name](ids)) * module.out.weight[0].view(*ids.shape[1:], 4)
+    torch.testing.assert_close(a.tokens, parts.sum(-1).detach())
+
+
+UNKNOWN: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "sort": lambda ids: ids.sort(1)[0],
+    "sort over texts": lambda ids: ids.sort(0)[0],
+    "msort": torch.msort,
+    "rot90": lambda ids: ids[:, :4].rot90(),
+    "take": lambda ids: ids.take(torch.arange(ids.numel()).flip(0).view(ids.shape)),
+    "cummax": lambda ids: ids.cummax(1)[0],
+    "cumsum": lambda ids: ids.cumsum(1) % zoo.WORDS,
+    "topk": lambda ids: ids.topk(ids.shape[1])[0],
+    "added where it is": lambda ids: ids.index_put((torch.tensor([0]),), torch.tensor([1]), accumulate=True),
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_ids_that_went_nobody_knows_where_need_a_way_back(name: str) -> None:
+    ids, _ = zoo.batch()
+    with pytest.raises(lrp.RelevanceError, match=r"'e'.*share_relevance"):
+        lrp.attribute(Reads(UNKNOWN[name], UNKNOWN[name](ids).shape[1]), ids, target=0)
+
+
+PUT: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "scatter": lambda ids: ids.scatter(1, torch.zeros(len(ids), 1, dtype=torch.long), 5),
+    "index_put": lambda ids: ids.index_put((torch.arange(len(ids)), torch.zeros(len(ids)).long()), torch.tensor(5)),
+    "select_scatter": lambda ids: ids.select_scatter(torch.full((len(ids),), 5), 1, 0),
+    "slice_scatter": lambda ids: torch.full_like(ids, 5).slice_scatter(ids[:, 1:], 1, 1),
+}
+
+
+@pytest.mark.parametrize("name", PUT)
+def test_a_constant_that_is_put_among_the_ids_is_a_bias(name: str) -> None:
+    ids, _ = zoo.batch()
+    module = Reads(PUT[name], ids.shape[1]).double()
+    a = lrp.attribute(module, ids, target=0, composite=lrp.Composite(default=lrp.Zero()))
+    parts = (module.e(PUT[name](ids)) * module.out.weight[0].view(*ids.shape[1:], 4)).sum(-1).detach()
+    torch.testing.assert_close(a.tokens[:, 1:], parts[:, 1:])
+    torch.testing.assert_close(a.ledger["bias"], parts[:, 0] + module.out.bias.detach()[0])
 
 
 def test_positions_are_not_worked_out_for_n_grams_that_share_their_relevance(monkeypatch: pytest.MonkeyPatch) -> None:

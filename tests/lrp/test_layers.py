@@ -30,7 +30,9 @@ EVERY = sorted(
 ONLY_HERE = {"rdiv", "rsub"}
 
 
-@pytest.mark.parametrize("name", sorted({*EVERY, *OPERATIONS, *tables.RANDOM}))
+@pytest.mark.parametrize(
+    "name", sorted({*EVERY, *OPERATIONS, *tables.RANDOM, *tables.ELEMENTWISE, *tables.FACTORIES, *tables.LIKE, *tables.LOOKUPS})
+)
 def test_every_name_is_a_function_of_torch(name: str) -> None:
     if name not in {"alias", "rms_norm", "new_tensor", *ONLY_HERE}:
         function(name)
@@ -143,6 +145,7 @@ MOVES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "chunk": lambda x: x.chunk(2, -1)[0],
     "unbind": lambda x: x.unbind(1)[2],
     "flip": lambda x: x.flip(1),
+    "fliplr": lambda x: x.fliplr(),
     "roll": lambda x: x.roll(1, 2),
     "pad": lambda x: torch.nn.functional.pad(x, (1, 2)),
     "pad with 3": lambda x: torch.nn.functional.pad(x, (1, 2), value=3.0),

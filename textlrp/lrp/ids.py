@@ -11,13 +11,21 @@ import torch
 
 from textlrp.lrp.embedding import lookup
 from textlrp.lrp.structural import flatten, swap
-from textlrp.lrp.tables import COPIES, LOGIC
+from textlrp.lrp.tables import COPIES, ELEMENTWISE, LOGIC, LOOKUPS, adds
 from textlrp.lrp.tape import Samples, Tape, Var
 
 if TYPE_CHECKING:
     from textlrp.lrp.mode import Watch
 
 __all__ = ["follow_ids"]
+
+_PUT = {
+    "index_put": 2,
+    "masked_scatter": 2,
+    "scatter": 3,
+    "select_scatter": 1,
+    "slice_scatter": 1,
+}  # what is put into the first
 
 
 def follow_ids(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwargs: Any, tracked: list[Var]) -> Any:
@@ -57,7 +65,10 @@ class Moved:
     ) -> None:
         self.func, self.name, self.sources, self.count = func, name, sources, count
         self.found: list[torch.Tensor | None] | None = None
-        self.copies = name in COPIES and name not in ("where", "masked_fill", "to", "type", "type_as")
+        read = name in LOOKUPS and tape.find(args[0] if args else None) is None
+        self.copies = name in COPIES and name not in ELEMENTWISE and not read
+        if not self.copies and not read and name not in ELEMENTWISE:
+            self.found = [None] * count  # such as a sort: no one can tell
         if self.copies:
             if name == "pad":
                 args, kwargs = args[:2], {"value": -1, **{key: each for key, each in kwargs.items() if key == "pad"}}
@@ -82,15 +93,20 @@ class Moved:
         return None if found is None or found.shape != shape else found
 
     def _unmoved(self) -> list[torch.Tensor | None]:
-        """Arithmetic: as the operands, if they agree."""
+        """Arithmetic, and looking something up: as the operands, if they agree."""
         first, *others = (var.positions for var in dict.fromkeys(self.sources))
         same = first is not None and all(each is not None and (each is first or torch.equal(each, first)) for each in others)
         return [first if same else None] * self.count
 
     def _copied(self) -> list[torch.Tensor | None]:
         """Copies: the positions are copied likewise."""
-        if any(var.positions is None for var in self.sources):
+        put = _PUT.get(self.name)
+        named = put is not None and (put >= len(self.args) or adds(self.name, self.args, self.kwargs))
+        if named or any(var.positions is None for var in self.sources):
             return [None] * self.count
+        args = self.args
+        if put is not None:
+            args = tuple(_nowhere(each) if place in (0, put) else each for place, each in enumerate(args))
 
         def change(leaf: Any) -> Any:
             if isinstance(leaf, Var):
@@ -99,8 +115,15 @@ class Moved:
                 return torch.full_like(leaf, -1)
             return leaf
 
-        result = self.func(*swap(self.args, change), **swap(self.kwargs, change))
+        result = self.func(*swap(args, change), **swap(self.kwargs, change))
         return [leaf for leaf in flatten(result) if isinstance(leaf, torch.Tensor)]
+
+
+def _nowhere(leaf: Any) -> Any:
+    """Return −1 in the place of a constant."""
+    if isinstance(leaf, Var):
+        return leaf
+    return torch.full_like(leaf, -1) if isinstance(leaf, torch.Tensor) else -1
 
 
 def _texts(

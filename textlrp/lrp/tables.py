@@ -13,12 +13,14 @@ __all__ = [
     "ALIGNED",
     "CONSTANTS",
     "COPIES",
+    "ELEMENTWISE",
     "FACTORIES",
     "FILLING",
     "GATING",
     "IDENTITIES",
     "LIKE",
     "LOGIC",
+    "LOOKUPS",
     "POINTWISE",
     "POOLING",
     "RANDOM",
@@ -37,12 +39,12 @@ def _names(text: str) -> frozenset[str]:
 
 # Each output element is a copy of one input element, or a constant: relevance moves along.
 COPIES = _names("""
-    __getitem__ _pack_padded_sequence _pad_packed_sequence alias atleast_2d atleast_3d bfloat16 broadcast_to cat chunk
-    clone contiguous cpu cuda detach diagonal double expand expand_as flatten flip float gather half hstack index_fill
-    index_put index_select masked_fill masked_scatter masked_select moveaxis movedim narrow pad permute ravel repeat
-    repeat_interleave reshape reshape_as roll scatter select select_scatter slice_scatter split split_with_sizes squeeze
-    stack swapaxes swapdims t take_along_dim tensor_split tile to transpose tril triu type type_as unbind unflatten
-    unfold unsqueeze view view_as vstack where
+    __getitem__ _pack_padded_sequence _pad_packed_sequence alias atleast_2d atleast_3d bfloat16 broadcast_to cat
+    chunk clone contiguous cpu cuda detach diagonal double expand expand_as flatten flip fliplr flipud float gather
+    half hstack index_fill index_put index_select masked_fill masked_scatter masked_select moveaxis movedim narrow
+    pad permute ravel repeat repeat_interleave reshape reshape_as roll scatter select select_scatter slice_scatter
+    split split_with_sizes squeeze stack swapaxes swapdims t take_along_dim tensor_split tile to transpose tril triu
+    type type_as unbind unflatten unfold unsqueeze view view_as vstack where
 """)
 # Of these only the first argument is copied; another tensor may say the type or the shape.
 LIKE = _names("expand_as reshape_as to type_as view_as")
@@ -93,6 +95,15 @@ ADDING = _names("index_add_ scatter_add_")  # those that add to what is there
 READERS = _names("_pack_padded_sequence _pad_packed_sequence embedding embedding_bag")
 # What these make of ids is no index.
 LOGIC = _names("all any argmax argmin argsort bincount count_nonzero eq ge gt le lt ne sum")
+# What these make of ids stands where the ids stood, element by element; a constant may take the place of one.
+ELEMENTWISE = _names("""
+    __and__ __floordiv__ __invert__ __lshift__ __or__ __rfloordiv__ __rlshift__ __rmod__ __rrshift__ __rshift__ __xor__ abs
+    add bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor bucketize byte ceil char clamp
+    clamp_max clamp_min div floor floor_divide fmax fmin fmod gcd index_fill int lcm long masked_fill maximum minimum mul neg
+    positive pow relu remainder round rsub searchsorted short sign square sub to tril triu trunc type type_as where
+""")
+# Of a table that is no activation, these read an entry for each id.
+LOOKUPS = _names("__getitem__ gather index_select take")
 # These may put constants among the activations that are not tensors.
 FILLING = _names("""
     _pad_packed_sequence add fmax fmin index_add index_fill masked_fill maximum minimum pad rsub scatter sub where
