@@ -37,6 +37,19 @@ def cut_and_join(ids: torch.Tensor) -> torch.Tensor:
     return torch.cat([second, first], 1)
 
 
+def shifted(ids: torch.Tensor) -> torch.Tensor:
+    """Write ids into another tensor, one place to the right."""
+    found = ids.new_zeros(ids.shape)
+    found[:, 1:] = ids[:, :-1]
+    found[:, 0] = ids[:, 2]
+    return found
+
+
+def copied_over(ids: torch.Tensor) -> torch.Tensor:
+    """Copy turned ids over others."""
+    return ids.clone().copy_(ids.flip(1))
+
+
 class Reads(nn.Module):
     """Embeds what `change` makes of the ids, each place by a weight of its own."""
 
@@ -50,7 +63,9 @@ class Reads(nn.Module):
         return self.out(self.e(self.change(ids)).flatten(1))
 
 
-@pytest.mark.parametrize("change", [reorder_and_forget, copy_and_overwrite, cut_and_join, torch.fliplr, torch.flipud])
+@pytest.mark.parametrize(
+    "change", [reorder_and_forget, copy_and_overwrite, cut_and_join, torch.fliplr, torch.flipud, shifted, copied_over]
+)
 def test_relevance_goes_to_the_place_that_each_id_came_from(change: Callable[[torch.Tensor], torch.Tensor]) -> None:
     ids, _ = zoo.batch()
     module = Reads(change, ids.shape[1]).double()
@@ -91,6 +106,19 @@ def test_an_index_that_is_computed_from_an_id_gives_its_relevance_to_that_id(nam
     torch.testing.assert_close(a.tokens, parts.sum(-1).detach())
 
 
+def through_a_view(ids: torch.Tensor) -> torch.Tensor:
+    found = ids.new_zeros(ids.shape)
+    found[:, 1:].copy_(ids[:, :-1])
+    return found
+
+
+def behind_a_view(ids: torch.Tensor) -> torch.Tensor:
+    held = ids.clone()
+    view = held[:, 1:]
+    held[:, 1:] = ids[:, :-1]
+    return view
+
+
 UNKNOWN: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "sort": lambda ids: ids.sort(1)[0],
     "sort over texts": lambda ids: ids.sort(0)[0],
@@ -100,6 +128,8 @@ UNKNOWN: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "cummax": lambda ids: ids.cummax(1)[0],
     "cumsum": lambda ids: ids.cumsum(1) % zoo.WORDS,
     "topk": lambda ids: ids.topk(ids.shape[1])[0],
+    "written through a view": through_a_view,
+    "a view of what was written": behind_a_view,
     "added where it is": lambda ids: ids.index_put((torch.tensor([0]),), torch.tensor([1]), accumulate=True),
 }
 
@@ -111,10 +141,17 @@ def test_ids_that_went_nobody_knows_where_need_a_way_back(name: str) -> None:
         lrp.attribute(Reads(UNKNOWN[name], UNKNOWN[name](ids).shape[1]), ids, target=0)
 
 
+def written(ids: torch.Tensor) -> torch.Tensor:
+    found = ids.clone()
+    found[:, 0] = 5
+    return found
+
+
 PUT: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "scatter": lambda ids: ids.scatter(1, torch.zeros(len(ids), 1, dtype=torch.long), 5),
     "index_put": lambda ids: ids.index_put((torch.arange(len(ids)), torch.zeros(len(ids)).long()), torch.tensor(5)),
     "select_scatter": lambda ids: ids.select_scatter(torch.full((len(ids),), 5), 1, 0),
+    "written": written,
     "slice_scatter": lambda ids: torch.full_like(ids, 5).slice_scatter(ids[:, 1:], 1, 1),
 }
 

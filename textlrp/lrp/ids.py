@@ -17,8 +17,9 @@ from textlrp.lrp.tape import Samples, Tape, Var
 if TYPE_CHECKING:
     from textlrp.lrp.mode import Watch
 
-__all__ = ["follow_ids"]
+__all__ = ["follow_ids", "write_ids"]
 
+_WRITTEN = {"__setitem__": 2, "copy_": 1}  # which argument is written into the first
 _PUT = {
     "index_put": 2,
     "masked_scatter": 2,
@@ -52,6 +53,34 @@ def follow_ids(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwa
             var = Var(leaf, None, samples=partial(_texts, tracked[0], leaf.shape, mine, name, args, watch.steps))
             var.ids, var.positions = True, mine
             tape.put(var)
+    return result
+
+
+def write_ids(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
+    """Run an in-place function on integers: what is copied is written to the positions likewise, else nobody can tell them."""
+    tape, target, at = watch.tape, args[0], _WRITTEN.get(name, len(args))
+    known, source = tape.find(target), tape.find(args[at]) if at < len(args) else None
+    if known is None and (source is None or not source.ids or target.dtype == torch.bool):
+        return func(*args, **kwargs)
+    tape.settle()
+    sharing = [var for var in tape.sharing(target) if var is not known and var.ids]
+    positions = torch.full_like(target, -1, dtype=torch.long) if known is None else known.positions
+    value = -1 if source is None else source.positions
+    if at >= len(args) or positions is None or value is None:
+        positions = None
+    else:
+        positions = positions.clone()
+        func(positions, *args[1:at], value)
+    result = func(*args, **kwargs)
+    if known is None:
+        known = tape.put(Var(target, None, samples=_of(positions, watch.steps) or Samples(0)))
+        known.ids = True
+    known.positions = positions
+    base = target._base if target._is_view() else None
+    if base is not None and tape.find(base) is None:
+        sharing.append(tape.put(Var(base, None, samples=Samples(0))))
+    for var in sharing:  # other views of what was written
+        var.ids, var.positions = True, None
     return result
 
 
@@ -135,12 +164,19 @@ def _texts(
         return own
     if name == "__getitem__" and own.dim == 0 and shape[:1] == source.shape[:1] and _keeps_texts(args[1]):
         return own
-    positions = moved()
-    if positions is not None:
-        return Samples.compress(torch.where(positions < 0, torch.nan, (positions // max(steps, 1)).double()))
+    found = _of(moved(), steps)
+    if found is not None:
+        return found
     if own.dim is not None and len(shape) > own.dim and shape[own.dim] == source.shape[own.dim]:
         return own
     return Samples(0)
+
+
+def _of(positions: torch.Tensor | None, steps: int) -> Samples | None:
+    """Return the texts of ids by their positions, if those are known."""
+    if positions is None:
+        return None
+    return Samples.compress(torch.where(positions < 0, torch.nan, (positions // max(steps, 1)).double()))
 
 
 def _keeps_texts(index: Any) -> bool:

@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from textlrp.lrp import attention, embedding, level, normalise, packing, products, recurrent, weighted
 from textlrp.lrp.custom import Custom
 from textlrp.lrp.evaluation import TRAINED, in_evaluation
-from textlrp.lrp.ids import follow_ids
+from textlrp.lrp.ids import follow_ids, write_ids
 from textlrp.lrp.inplace import write
 from textlrp.lrp.maps import DenseMap, GeneralMap
 from textlrp.lrp.names import Names
@@ -160,11 +160,7 @@ class Watch(TorchFunctionMode):
 
     def _write(self, func: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
         if not args[0].is_floating_point():
-            known = self.tape.find(args[0])
-            if known is not None:
-                self.tape.settle()
-                known.positions = None
-            return func(*args, **kwargs)
+            return write_ids(self, func, name, args, kwargs)
         return write(self.tape, lambda twin, given, options: self(twin, given, options), func, name, args, kwargs)
 
 
