@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import torch
 
-__all__ = ["inverse", "quotient", "sign", "signed", "stabilise", "where_positive", "wide"]
+__all__ = ["inverse", "quotient", "sign", "signed", "stabilise", "where_positive", "wide", "widened"]
 
 _SELECT = torch.ops.aten.threshold_backward.default
 
@@ -80,3 +80,12 @@ def where_positive(amount: torch.Tensor, by: torch.Tensor) -> torch.Tensor:
 def wide(tensor: torch.Tensor) -> torch.Tensor:
     """Return half-precision numbers as float32, others as they are: relevance is never computed in half precision."""
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def widened(dtype: torch.dtype) -> torch.dtype:
+    """Return the precision of `wide`.
+
+    >>> widened(torch.bfloat16), widened(torch.float64)
+    (torch.float32, torch.float64)
+    """
+    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype

@@ -57,13 +57,15 @@ class Pointwise(Node):
         x.add(c, y.r)
 
     def _quotient(self, run: Run, x: torch.Tensor, y: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
-        settings = (*self.args, *self.kwargs.values())
+        args = [wide(setting) if isinstance(setting, torch.Tensor) else setting for setting in self.args]
+        kwargs = {key: wide(given) if isinstance(given, torch.Tensor) else given for key, given in self.kwargs.items()}
+        settings = (*args, *kwargs.values())
         each = any(
             isinstance(setting, torch.Tensor) and setting.numel() > 1 for setting in settings
         )  # its own for each element
         origin = torch.zeros(x.shape if each else 1, dtype=x.dtype, device=x.device, requires_grad=True)
         with torch.enable_grad():
-            start = self.func(origin, *self.args, **self.kwargs)
+            start = self.func(origin, *args, **kwargs)
             slopes = torch.autograd.grad(start.sum(), origin)[0] if start.requires_grad else torch.zeros_like(origin)
         rest = start.detach()
         if not bool(rest.isfinite().all()):

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from textlrp.lrp.numbers import widened
 from textlrp.lrp.run import Run
 from textlrp.lrp.tape import Var
 
@@ -59,6 +60,10 @@ def _pad(run: Run, x: Var, y: Var, args: tuple[Any, ...], kwargs: dict[str, Any]
     return functional.pad(c, [-each for each in given["pad"]])  # zeros take nothing
 
 
+def _cast(run: Run, x: Var, y: Var, args: tuple[Any, ...], kwargs: dict[str, Any], c: torch.Tensor) -> Any:
+    return c.to(device=x.value.device, dtype=widened(x.value.dtype))  # not by way of a half precision that x was cast to
+
+
 def _axes(x: Var, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[int, ...], bool] | None:
     if set(kwargs) - {"dim", "keepdim"} or len(args) > 2:
         return None
@@ -103,6 +108,7 @@ def _amax(run: Run, x: Var, y: Var, args: tuple[Any, ...], kwargs: dict[str, Any
 
 
 QUICK: dict[str, Back] = dict.fromkeys(("contiguous", "clone", "detach"), _same)
+QUICK |= dict.fromkeys(("to", "half", "bfloat16", "float", "double", "type", "type_as"), _cast)
 QUICK |= dict.fromkeys(("reshape", "view", "flatten", "unsqueeze", "squeeze"), _shape)
 QUICK |= {
     "transpose": _transpose,

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from textlrp.lrp.follow import filled, follow
-from textlrp.lrp.numbers import wide
+from textlrp.lrp.numbers import wide, widened
 from textlrp.lrp.quick import QUICK
 from textlrp.lrp.run import Run
 from textlrp.lrp.tables import COPIES, FILLING, LIKE, SELECTIONS, adds
@@ -83,10 +83,11 @@ class Structural(Node):
                 var.needed = True
 
     def again(self, stand_in: Callable[[Var], torch.Tensor]) -> list[torch.Tensor]:
-        """Run the operation with other tensors in the place of its inputs, and return the tensors it makes."""
+        """Run the operation with other tensors in the place of its inputs, and return the tensors it makes; constants of half
+        precision are widened, as inputs are."""
 
         def change(leaf: Any) -> Any:
-            return stand_in(leaf) if isinstance(leaf, Var) else leaf
+            return stand_in(leaf) if isinstance(leaf, Var) else wide(leaf) if isinstance(leaf, torch.Tensor) else leaf
 
         result = self.func(*swap(self.args, change), **swap(self.kwargs, change))
         return [leaf for leaf in flatten(result) if isinstance(leaf, torch.Tensor)]
@@ -101,7 +102,7 @@ class Structural(Node):
             id(var): (
                 wide(var.value).detach()
                 if selecting
-                else torch.zeros((), dtype=run.dtype, device=var.value.device).expand(var.shape).detach()
+                else torch.zeros((), dtype=widened(var.value.dtype), device=var.value.device).expand(var.shape).detach()
             )
             for var in self.inputs
         }
@@ -179,7 +180,9 @@ class Structural(Node):
         marks: list[torch.Tensor] = []
         if selecting or (copying and any(out.r is not None for out, _, _ in carries)):
             with torch.no_grad():  # where the output is a constant, it does not feel a NaN put in for the input
-                blank = self.again(lambda var: torch.full(var.shape, torch.nan, dtype=run.dtype, device=var.value.device))
+                blank = self.again(
+                    lambda var: torch.full(var.shape, torch.nan, dtype=widened(var.value.dtype), device=var.value.device)
+                )
                 marks = [each for each in blank if each.is_floating_point()]
         for place, (out, result, c) in enumerate(carries):
             value = wide(out.value) if selecting else result.detach()
