@@ -85,9 +85,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     keep_freed_memory()
     bound_kernels()
     try:
-        _textlrp.main(args=arguments, prog_name="textlrp", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        code = _textlrp.main(args=arguments, prog_name="textlrp", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -105,4 +103,4 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except OSError as error:
         click.echo(f"error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), err=True)
         sys.exit(1)
-    sys.exit(0)
+    sys.exit(code or 0)  # click returns the code of an Exit, and None where a command ends by itself

@@ -1,0 +1,40 @@
+"""`textlrp train`: what is refused before a long training begins, and how it stops."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_INTERRUPTED = """
+import os, signal, sys
+from textlrp.cli import main, train
+signal.signal(signal.SIGINT, signal.default_int_handler)
+train._say_epoch = lambda epoch: os.kill(os.getpid(), signal.SIGINT)
+main(sys.argv[1:])
+"""
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """A table that is learnt in no time."""
+    sides = {"good": "fine warm sharp", "bad": "dull flat weak"}
+    rows = [f"a {a} and {b} film,{label}" for label, words in sides.items() for a in words.split() for b in words.split()]
+    path = tmp_path / "mine.csv"
+    path.write_text("body,verdict\n" + "\n".join(rows * 2) + "\n", "utf-8")
+    return path
+
+
+def arguments(table: Path, *more: str) -> list[str]:
+    columns = ["--text-column", "body", "--label-column", "verdict"]
+    out = [] if "--out" in more else ["--out", str(table.parent / "model")]
+    return ["train", "--data", str(table), *columns, "--epochs", "2", *out, *more]
+
+
+def test_a_training_stopped_by_ctrl_c_exits_1(table: Path) -> None:
+    command = [sys.executable, "-c", _INTERRUPTED, *arguments(table)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 1
+    assert "run the same command again" in done.stderr
