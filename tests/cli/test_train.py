@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from textlrp.cli import _textlrp
 
 _INTERRUPTED = """
 import os, signal, sys
@@ -38,3 +41,10 @@ def test_a_training_stopped_by_ctrl_c_exits_1(table: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 1
     assert "run the same command again" in done.stderr
+
+
+def test_texts_without_labels_need_no_column_of_labels(table: Path) -> None:
+    more = table.with_name("more.csv")
+    more.write_text("body,mood,stars\na fine film,x,1\na dull film,y,2\n", "utf-8")
+    CliRunner().invoke(_textlrp, arguments(table, "--unlabelled", str(more)), catch_exceptions=False)
+    assert (table.parent / "model").is_dir()

@@ -87,7 +87,7 @@ def train(
     with shown():
         reviews = read_reviews(data, **reading)
         texts, labels = _drawn(reviews, limit)
-        more = list(read_reviews(unlabelled, labelled=False, **reading)["text"]) if unlabelled else []
+        more = _without_labels(unlabelled, reading) if unlabelled else []
         classifier = TextClassifier(arch, embeddings=embeddings, model_options=_options(options_given), **settings)
         try:
             classifier.fit(
@@ -147,6 +147,11 @@ def _drawn(reviews: Any, limit: int | None) -> tuple[list[str], list[str]]:
         chosen = [i * len(texts) // limit for i in range(limit)]
         texts, labels = [texts[i] for i in chosen], [labels[i] for i in chosen]
     return texts, labels
+
+
+def _without_labels(data: str, reading: dict[str, Any]) -> list[str]:
+    """Read texts alone; --label-column names a column of --data, which they need not have."""
+    return list(read_reviews(data, labelled=False, **{**reading, "label_column": ""})["text"])
 
 
 def _say_epoch(epoch: Any) -> None:

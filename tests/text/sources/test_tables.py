@@ -128,6 +128,11 @@ def test_columns_can_be_named(file):
     assert load_reviews(path, text_column="summary", label_column="mood")["text"][:] == ["good", "bad"]
 
 
+def test_no_labels_are_looked_for_where_there_are_said_to_be_none(file):
+    path = file("a.csv", "text,label,stars\na,x,1\nb,y,2\n")
+    assert load_reviews(path, label_column="", labelled=False)["label"][:] == [-1, -1]
+
+
 def test_an_id_column_is_kept(file):
     assert load_reviews(file("a.csv", "ID,text,label\nr7,a,x\nr8,b,y\n"))["id"][:] == ["r7", "r8"]
 

@@ -31,12 +31,12 @@ class Columns(NamedTuple):
 def find_columns(
     names: Sequence[str], where: str, *, text_column: str | None = None, label_column: str | None = None, labelled: bool = True
 ) -> Columns:
-    """Return the columns of a table: those named, else those whose names say what they are.
+    """Return the columns of a table: those named, else those whose names say what they are; `label_column=""`: no labels.
 
     >>> find_columns(["ID", "Review_Text", "Stars"], "a.csv")
     Columns(text='Review_Text', label='Stars', id='ID')
     """
-    for given in (text_column, label_column):
+    for given in (text_column, label_column or None):
         if given is not None and given not in names:
             error = unknown_name("column", given, [_short(name) for name in names])
             raise type(error)(f"{where}: {error}")
@@ -45,7 +45,7 @@ def find_columns(
     text = text_column or _guess(names, TEXT, "text", where, [label_column])
     if text is None:
         raise _not_found(names, "text", where)
-    label = label_column or _guess(names, LABEL, "label", where, [text])
+    label = None if label_column == "" else label_column or _guess(names, LABEL, "label", where, [text])
     if label is None and labelled:
         raise _not_found(names, "label", where)
     others = [name for name in names if _plain(name) in ID and name not in (text, label)]

@@ -154,7 +154,7 @@ def _parts(found: Mapping[str, Rows], where: str, options: Options, classes: Seq
 
 
 def _no_columns(options: Options, name: str) -> None:
-    if options.text_column is not None or options.label_column is not None:
+    if options.text_column is not None or options.label_column:
         raise InputError(f"{name!r} has no columns to name; leave out text_column and label_column")
 
 

@@ -52,7 +52,8 @@ def load_reviews(
 
     The columns of a table are guessed by their names, or named. Class names are the labels as written, sorted (numbers by
     value), or `classes` in their order: then a label may differ in case or be a class's number, and an unknown one is an error.
-    `labelled=False` allows rows without labels. `encoding` and `errors` ("strict", "replace", "ignore") are Python's.
+    `labelled=False` allows rows without labels, with `label_column=""` none is looked for. `encoding` and `errors` ("strict",
+    "replace", "ignore") are Python's.
 
     IMDB is looked for in `data_dir`, else TEXTLRP_DATA, else in the cache, else it comes through the `datasets` package.
     A source is read once and cached as Arrow (below TEXTLRP_CACHE); it is read again when its size or time changes.
