@@ -100,6 +100,29 @@ def test_what_is_no_list_of_texts_is_refused(fitted: textlrp.TextClassifier, wro
         fitted.predict(wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("device", "told"),
+    [
+        ("nosuch", "unknown device 'nosuch'; for example 'cpu', 'cuda'"),
+        ("", "unknown device ''"),
+        ("cuda", "there is no device 'cuda' on this machine"),
+        ("cuda:1", "there is no device 'cuda:1'"),
+        ("meta", "there is no device 'meta'"),
+    ],
+)
+def test_a_device_that_is_not_here_is_refused(device: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(InputError, match=told):
+        quick(device=device).fit(TEXTS, LABELS)
+
+
+def test_a_gpu_beyond_the_last_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    with pytest.raises(InputError, match="there is no device 'cuda:1'"):
+        quick(device="cuda:1").fit(TEXTS, LABELS)
+
+
 def test_labels_and_texts_must_agree_in_number() -> None:
     with pytest.raises(InputError, match="one label a text"):
         quick().fit(TEXTS, LABELS[:-1])

@@ -20,6 +20,7 @@ from textlrp.corpus.settings import BATCH, SHARD, Settings, fingerprint, version
 from textlrp.corpus.stream import Stream, open_stream
 from textlrp.errors import InputError, unknown_name
 from textlrp.explaining import composite_of
+from textlrp.models.device import device_of
 from textlrp.progress import meter
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def explain_corpus(
     count = _cores() if workers is None else workers
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 10_000:
         raise InputError(f"workers must be a whole number from 1, not {workers!r}")
-    _check_device(device, engine)
+    device_of(device, here=engine == "local")
     classifier = _opened(model)
     settings = Settings(
         target=_target(target, classifier),
@@ -244,18 +245,6 @@ def _checkpoint(model: Any, classifier: TextClassifier, temporary: Path) -> str:
 def _cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _check_device(device: str, engine: str) -> None:
-    """A device that is not here is told at once; of a cluster, only its workers know."""
-    import torch
-
-    try:
-        kind = torch.device(device).type
-    except (RuntimeError, TypeError) as error:
-        raise InputError(f"unknown device {device!r}; for example 'cpu', 'cuda', 'cuda:0'") from error
-    if engine == "local" and kind == "cuda" and not torch.cuda.is_available():
-        raise InputError(f"there is no device {device!r} on this machine, or torch was installed without it; use 'cpu'")
 
 
 def _target(target: str | int | None, classifier: TextClassifier) -> str:

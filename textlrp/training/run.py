@@ -18,6 +18,7 @@ from textlrp.models import checkpoint
 from textlrp.models.batches import predict_logits, probabilities
 from textlrp.models.build import build, parameter_count
 from textlrp.models.config import ModelConfig, make_config
+from textlrp.models.device import device_of
 from textlrp.models.storage import round_to_storage
 from textlrp.text.vocabulary import Vocabulary
 from textlrp.training.card import model_card, versions
@@ -131,7 +132,7 @@ def train(
         if notice:
             notice(line)
 
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    place = device_of(device)
     targets = check_labelled(texts, labels, classes)
     if isinstance(validation, tuple):
         check_classes(targets, classes)
