@@ -148,7 +148,17 @@ def test_what_is_wrong_is_told_in_one_line_and_exits_1(arguments: tuple[str, ...
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("arguments", [("explian", "x"), ("explain",), ("explain", "x", "--top", "-1"), ("evaluate",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("explian", "x"),
+        ("explain",),
+        ("explain", "x", "--top", "-1"),
+        ("evaluate",),
+        ("topics", "--data", "bundled", "--seed", "-1"),
+        ("topics", "--data", "bundled", "--seed", str(2**32)),
+    ],
+)
 def test_a_wrong_call_exits_2(arguments: tuple[str, ...]) -> None:
     assert run(*arguments).returncode == 2
 

@@ -48,3 +48,8 @@ def test_texts_without_labels_need_no_column_of_labels(table: Path) -> None:
     more.write_text("body,mood,stars\na fine film,x,1\na dull film,y,2\n", "utf-8")
     CliRunner().invoke(_textlrp, arguments(table, "--unlabelled", str(more)), catch_exceptions=False)
     assert (table.parent / "model").is_dir()
+
+
+@pytest.mark.parametrize(("option", "value"), [("--seed", "-1"), ("--seed", str(2**32)), ("--threads", "99999999999")])
+def test_numbers_that_no_training_takes_are_a_wrong_call(option: str, value: str, table: Path) -> None:
+    assert CliRunner().invoke(_textlrp, arguments(table, option, value)).exit_code == 2

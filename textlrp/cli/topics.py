@@ -47,7 +47,13 @@ FORMS = (".png", ".svg", ".pdf")
     type=click.IntRange(1),
     help="Leave out words that fewer documents of the class hold. Default: 1 in 33 of them, at least 3.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of the random splits and of random deletion.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 2**32 - 1),
+    help="Of the random splits and of random deletion.",
+)
 @rule_options
 @click.option("--plot", metavar="F", help="Draw the documents as points (.png, .svg or .pdf).")
 @click.option("--json", "as_json", metavar="F", help="Write JSON; - writes it to standard output.")
