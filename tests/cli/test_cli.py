@@ -181,3 +181,25 @@ def test_demo_writes_its_page(tmp_path: Path) -> None:
     shown = ok("demo", "--html", str(page))
     assert "accuracy" in shown
     assert page.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("command", "encoding"),
+    [
+        ("explain", "latin-1"),
+        ("explain", "ascii:surrogateescape"),  # what a C locale asks for
+        ("rank", "ascii"),
+        ("models", "latin-1"),
+        ("help", "latin-1"),
+    ],
+)
+def test_an_output_that_lacks_letters_gets_question_marks(command: str, encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    arguments = {
+        "explain": ["explain", "a naïve – “fine” film", "--model", "imdb-dense"],
+        "rank": ["rank", "--model", "imdb-dense", "--data", "bundled", "--top", "3"],
+        "models": ["models", "--rules"],
+        "help": ["explain", "--help"],
+    }[command]
+    done = subprocess.run([sys.executable, "-m", "textlrp", *arguments], capture_output=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from typing import NoReturn
 
@@ -84,6 +85,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; exit with 0 (done), 1 (an error, said in one line) or 2 (a wrong call)."""
     keep_freed_memory()
     bound_kernels()
+    _write_all_letters()
     try:
         code = _textlrp.main(args=arguments, prog_name="textlrp", standalone_mode=False)
     except click.ClickException as error:
@@ -104,3 +106,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         click.echo(f"error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), err=True)
         sys.exit(1)
     sys.exit(code or 0)  # click returns the code of an Exit, and None where a command ends by itself
+
+
+def _write_all_letters() -> None:
+    """Let letters that the encoding of standard output lacks be written as `?`; standard error escapes them by itself."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a program that calls `main` may have put something else there
+        sys.stdout.reconfigure(errors="replace")
