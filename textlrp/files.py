@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`, on any error it is removed.
 
     The bytes reach the disk (fsync) before the name does, so that a reader or a power cut sees the old file or the new one.
+    What a symbolic link points to is replaced, not the link; a pipe or device stays what it is, and gets the bytes at the end.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -30,11 +32,16 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     >>> (folder / "a.txt").read_text()
     'whole'
     """
-    target = Path(path)
-    if target.is_dir():
-        raise InputError(f"cannot write {str(target)!r}: it is a folder; give the name of a file")
+    given = Path(path)
+    if given.is_dir():
+        raise InputError(f"cannot write {str(given)!r}: it is a folder; give the name of a file")
+    if given.exists() and not given.is_file():
+        with _passed_on(given) as temporary:
+            yield temporary
+        return
+    target = Path(os.path.realpath(given)) if given.is_symlink() else given
     if not target.parent.is_dir():
-        raise InputError(f"cannot write {str(target)!r}: the folder {str(target.parent)!r} does not exist; create it first")
+        raise InputError(f"cannot write {str(given)!r}: the folder {str(target.parent)!r} does not exist; create it first")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part")
     try:
         yield temporary
@@ -43,6 +50,16 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _passed_on(path: Path) -> Iterator[Path]:
+    """Yield a temporary path; on success what was written there goes into the pipe or device `path`."""
+    with tempfile.TemporaryDirectory(prefix="textlrp-") as folder:
+        temporary = Path(folder, "whole")
+        yield temporary
+        with open(temporary, "rb") as source, os.fdopen(os.open(path, os.O_WRONLY), "wb") as sink:
+            shutil.copyfileobj(source, sink)
 
 
 @contextlib.contextmanager

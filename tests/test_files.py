@@ -1,0 +1,81 @@
+"""Files that are written whole or not at all, whatever stands in their place."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from textlrp.errors import InputError
+from textlrp.files import atomic_path, write_text
+
+posix = pytest.mark.skipif(os.name != "posix", reason="pipes and links of POSIX")
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Path:
+    """A pipe that has a name."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    return path
+
+
+@posix
+def test_who_reads_a_pipe_gets_what_is_written_to_it(pipe: Path) -> None:
+    found: list[str] = []
+    reader = threading.Thread(target=lambda: found.append(pipe.read_text("utf-8")), daemon=True)
+    reader.start()
+    write_text(pipe, "wörds")
+    reader.join(timeout=60)
+    assert found == ["wörds"]
+
+
+@posix
+def test_a_pipe_stays_a_pipe(pipe: Path) -> None:
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_text(pipe, "words")
+    os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@posix
+def test_a_pipe_gets_nothing_of_what_failed(pipe: Path) -> None:
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with contextlib.suppress(ValueError), atomic_path(pipe) as temporary:
+        temporary.write_text("half")
+        raise ValueError("the rest is not to be had")
+    assert os.read(reader, 10) == b""
+    os.close(reader)
+
+
+@posix
+def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    target, link = tmp_path / "inner" / "page.html", tmp_path / "link.html"
+    target.write_text("old")
+    link.symlink_to(Path("inner", "page.html"))
+    write_text(link, "new")
+    assert (link.is_symlink(), target.read_text()) == (True, "new")
+
+
+@posix
+def test_a_link_to_a_file_that_is_not_there_yet_makes_that_file(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("target")
+    write_text(tmp_path / "link", "new")
+    assert (tmp_path / "target").read_text() == "new"
+
+
+@posix
+def test_a_link_into_a_folder_that_is_not_there_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("absent/target")
+    with pytest.raises(InputError, match="absent' does not exist"):
+        write_text(tmp_path / "link", "new")
+
+
+def test_a_folder_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="it is a folder"):
+        write_text(tmp_path, "new")
