@@ -65,26 +65,36 @@ def _passed_on(path: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; on success it takes the name `path` (an older folder of that name is removed)."""
-    target = Path(path)
-    if target.is_file():
-        raise InputError(f"cannot write the folder {str(target)!r}: it is a file; give another name")
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_dir():
+        raise InputError(f"cannot write the folder {str(path)!r}: it is a file; give another name")
     target.parent.mkdir(parents=True, exist_ok=True)
-    token = uuid.uuid4().hex[:8]
-    temporary = target.with_name(f".{target.name}.{token}.part")
-    old = target.with_name(f".{target.name}.{token}.old")
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
     temporary.mkdir()
     try:
         yield temporary
-        if target.exists():
-            os.replace(target, old)
-        os.replace(temporary, target)
-    except BaseException:
-        if old.exists() and not target.exists():
-            os.replace(old, target)
-        raise
+        _take_place(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+
+
+def _take_place(temporary: Path, target: Path) -> None:
+    """Give a folder the name `target`, and remove what had it, also what another process puts there in the meantime."""
+    while True:
+        old = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.old")
+        try:
+            with contextlib.suppress(FileNotFoundError):  # nothing has that name
+                os.replace(target, old)
+            os.replace(temporary, target)
+            return
+        except BaseException as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                continue  # another process was faster
+            if old.exists() and not target.exists():
+                os.replace(old, target)
+            raise
+        finally:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
