@@ -17,7 +17,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 #: From the bottom to the top: a part imports from its own row's part and from rows before it.
 LAYERS = (
     {"errors"},
-    {"files", "finite", "garbage", "memory", "palette", "progress", "resources", "strict_json"},
+    {"files", "finite", "garbage", "locks", "memory", "palette", "progress", "resources", "strict_json"},
     {"lrp"},
     {"text"},
     {"models"},

@@ -8,17 +8,17 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from textlrp.corpus.failures import CorpusError, no_room
 from textlrp.corpus.manifest import FORMAT, MANIFEST, REJECTS, VERSION, differences, read_json
 from textlrp.corpus.shard import remove_leftovers
 from textlrp.files import atomic_path, write_json
+from textlrp.locks import LOCK, take
 
 __all__ = ["JOURNAL", "Journal", "finished", "locked"]
 
 JOURNAL = "journal.jsonl"
-LOCK = ".lock"
 _RECORD = {"rows": list, "rejects": list, "texts": int, "tokens": int, "predicted": dict, "input": str}
 
 
@@ -29,33 +29,13 @@ def locked(out: Path) -> Iterator[None]:
     The lock goes with its process, however that ends.
     """
     try:
-        handle = open(out / LOCK, "a+b")  # noqa: SIM115 - closed below
+        handle = take(out)
     except OSError as error:
         raise no_room(out, error) from error
+    if handle is None:
+        raise CorpusError(f"another run is writing to {str(out)!r}; wait for it, end it, or choose another folder with --out")
     with handle:
-        if not _lock(handle):
-            raise CorpusError(
-                f"another run is writing to {str(out)!r}; wait for it, end it, or choose another folder with --out"
-            )
         yield
-
-
-def _lock(handle: BinaryIO) -> bool:
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        import msvcrt
-
-        try:
-            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        except OSError:
-            return False
-        return True
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 class Journal:
