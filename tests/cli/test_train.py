@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from textlrp.cli import _textlrp
+from textlrp.errors import TextLRPError
 
 _INTERRUPTED = """
 import os, signal, sys
@@ -53,3 +54,39 @@ def test_texts_without_labels_need_no_column_of_labels(table: Path) -> None:
 @pytest.mark.parametrize(("option", "value"), [("--seed", "-1"), ("--seed", str(2**32)), ("--threads", "99999999999")])
 def test_numbers_that_no_training_takes_are_a_wrong_call(option: str, value: str, table: Path) -> None:
     assert CliRunner().invoke(_textlrp, arguments(table, option, value)).exit_code == 2
+
+
+def refused(table: Path, *more: str) -> str:
+    """Call `train`, and return the error that it ends with before anything is trained."""
+    done = CliRunner().invoke(_textlrp, arguments(table, *more))
+    assert isinstance(done.exception, TextLRPError), done.exception
+    assert "epoch" not in done.output
+    return str(done.exception)
+
+
+def test_data_to_measure_on_that_are_not_there_are_told_before_the_training(table: Path) -> None:
+    assert "no file or folder 'nosuch.csv'" in refused(table, "--test", "nosuch.csv")
+
+
+def test_data_to_measure_on_with_another_label_are_told_before_the_training(table: Path) -> None:
+    test = table.with_name("test.csv")
+    test.write_text("body,verdict\na fine film,good\na dull film,boring\n", "utf-8")
+    assert "unknown label 'boring'" in refused(table, "--test", str(test))
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_a_folder_that_is_no_checkpoint_is_refused_before_the_training(force: list[str], table: Path) -> None:
+    assert "exists and is not a checkpoint" in refused(table, "--out", str(table.parent), *force)
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_a_file_in_place_of_the_folder_is_refused_before_the_training(force: list[str], table: Path) -> None:
+    assert "it is a file" in refused(table, "--out", str(table), *force)
+
+
+def test_the_folder_that_one_is_in_may_be_the_one_to_write(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = table.with_name("here")
+    here.mkdir()
+    monkeypatch.chdir(here)
+    CliRunner().invoke(_textlrp, arguments(table, "--out", "."), catch_exceptions=False)
+    assert (here / "config.json").is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -75,18 +76,21 @@ def train(
     or interrupted, the same command goes on where it was.
     """
     from textlrp.classifier import TextClassifier
+    from textlrp.evaluation import evaluate
     from textlrp.progress import shown
     from textlrp.training import TrainingInterrupted
 
-    _check_out(out, force=force)
+    folder = Path(os.path.realpath(out))
+    _check_out(folder, force=force)
+    state = folder.with_name(folder.name + ".training")
     if threads is not None:
         import torch
 
         torch.set_num_threads(threads)
     reading = {name: settings.pop(name) for name in ("data_dir", "text_column", "label_column", "encoding")}
     with shown():
-        reviews = read_reviews(data, **reading)
-        texts, labels = _drawn(reviews, limit)
+        texts, labels = _drawn(read_reviews(data, **reading), limit)
+        tested = _labelled(read_reviews(test, classes=sorted(set(labels)), **reading)) if test is not None else None
         more = _without_labels(unlabelled, reading) if unlabelled else []
         classifier = TextClassifier(arch, embeddings=embeddings, model_options=_options(options_given), **settings)
         try:
@@ -95,7 +99,7 @@ def train(
                 labels,
                 unlabelled=more,
                 pretraining=pretraining,
-                state=out.with_name(out.name + ".training"),
+                state=state,
                 storage=storage,
                 notice=say,
                 on_epoch=_say_epoch,
@@ -107,19 +111,23 @@ def train(
             say(str(stop))
             raise click.exceptions.Exit(1) from None
         metrics = dict(classifier.metrics_)
-        if test is not None:
-            metrics[test] = _measure(classifier, test, reading)
-        classifier.trained_.save(out, metrics=metrics)
+        if test is not None and tested is not None:
+            metrics[test] = evaluate(classifier, tested["text"], tested["label"])
+        classifier.trained_.save(folder, metrics=metrics)
     _report("validation", metrics["validation"])
     if test is not None:
         _report(test, metrics[test])
-    say(f'written: {out}   (textlrp explain --model {shlex.quote(str(out))} "…")')
+    written = str(out if out.name else folder)
+    say(f'written: {written}   (textlrp explain --model {shlex.quote(written)} "…")')
 
 
-def _check_out(out: Path, *, force: bool) -> None:
-    if out.exists() and not force and (out.is_file() or any(out.iterdir())):
-        raise click.UsageError(f"--out {out} exists already; name another folder, or say --force to replace it")
-    out.parent.mkdir(parents=True, exist_ok=True)
+def _check_out(folder: Path, *, force: bool) -> None:
+    """Say before a long training what could not be written after it."""
+    from textlrp.models.checkpoint import check_target
+
+    check_target(folder)
+    if folder.is_dir() and any(folder.iterdir()) and not force:
+        raise click.UsageError(f"--out {folder} exists already; name another folder, or say --force to replace it")
 
 
 def _options(given: tuple[str, ...]) -> dict[str, Any]:
@@ -138,10 +146,14 @@ def _options(given: tuple[str, ...]) -> dict[str, Any]:
     return options
 
 
-def _drawn(reviews: Any, limit: int | None) -> tuple[list[str], list[str]]:
-    names = reviews.features["label"].names
+def _labelled(reviews: Any) -> Any:
     if min(reviews["label"], default=0) < 0:
         raise click.UsageError("some of the texts have no label; name a labelled part of the data, such as imdb:train")
+    return reviews
+
+
+def _drawn(reviews: Any, limit: int | None) -> tuple[list[str], list[str]]:
+    names = _labelled(reviews).features["label"].names
     texts, labels = list(reviews["text"]), [names[i] for i in reviews["label"]]
     if limit is not None and limit < len(texts):
         chosen = [i * len(texts) // limit for i in range(limit)]
@@ -159,13 +171,6 @@ def _say_epoch(epoch: Any) -> None:
         f"epoch {epoch.number}: train loss {epoch.train_loss:.4f}   validation loss {epoch.loss:.4f}"
         f"   accuracy {epoch.accuracy:.4f}   F1 {epoch.f1:.4f}   {epoch.seconds:.0f} s"
     )
-
-
-def _measure(classifier: Any, data: str, reading: dict[str, Any]) -> dict[str, Any]:
-    from textlrp.evaluation import evaluate
-
-    reviews = read_reviews(data, classes=[str(name) for name in classifier.classes_], **reading)
-    return evaluate(classifier, reviews["text"], reviews["label"])
 
 
 def _report(data: str, result: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from textlrp.models.storage import expected_tensors, from_stored, to_stored
 from textlrp.models.untrusted import check_tensors, member, read_object
 from textlrp.text.vocabulary import Vocabulary
 
-__all__ = ["Checkpoint", "is_checkpoint", "load", "save"]
+__all__ = ["Checkpoint", "check_target", "is_checkpoint", "load", "save"]
 
 _FORMAT, _VERSION = "textlrp-model", 1
 _WEIGHTS, _CONFIG, _VOCABULARY, _METRICS, _CARD = (
@@ -62,8 +62,7 @@ def save(
     from safetensors.torch import save as serialised
 
     target = Path(folder)
-    if target.is_dir() and any(target.iterdir()) and not is_checkpoint(target):
-        raise InputError(f"the folder {str(target)!r} exists and is not a checkpoint: choose another, or empty it first")
+    check_target(target)
     if len(vocabulary) != config.vocabulary_size:
         raise InputError(
             f"the vocabulary has {len(vocabulary):,} words, the model {config.vocabulary_size:,}: use the model's own"
@@ -125,6 +124,15 @@ def load(folder: str | os.PathLike[str]) -> Checkpoint:
     module.load_state_dict(from_stored(tensors), assign=True)
     module.requires_grad_(True)
     return Checkpoint(module=module.eval(), config=config, vocabulary=vocabulary, metrics=metrics, card=card, storage=storage)
+
+
+def check_target(folder: str | os.PathLike[str]) -> None:
+    """Refuse what `save` does not replace: a file, and a folder that is neither empty nor a checkpoint."""
+    target = Path(folder)
+    if target.exists() and not target.is_dir():
+        raise InputError(f"cannot write the folder {str(target)!r}: it is a file; give another name")
+    if target.is_dir() and any(target.iterdir()) and not is_checkpoint(target):
+        raise InputError(f"the folder {str(target)!r} exists and is not a checkpoint: choose another, or empty it first")
 
 
 def is_checkpoint(folder: str | os.PathLike[str]) -> bool:
