@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from textlrp.cli import _textlrp
 from textlrp.errors import TextLRPError
+from textlrp.locks import give_back, take
 
 _INTERRUPTED = """
 import os, signal, sys
@@ -82,6 +83,26 @@ def test_a_folder_that_is_no_checkpoint_is_refused_before_the_training(force: li
 @pytest.mark.parametrize("force", [[], ["--force"]])
 def test_a_file_in_place_of_the_folder_is_refused_before_the_training(force: list[str], table: Path) -> None:
     assert "it is a file" in refused(table, "--out", str(table), *force)
+
+
+def test_a_training_that_is_refused_leaves_nothing_behind(table: Path) -> None:
+    refused(table, "--test", "nosuch.csv")
+    assert list(table.parent.iterdir()) == [table]
+
+
+def test_a_second_training_into_one_folder_is_refused(table: Path) -> None:
+    state = table.with_name("model.training")
+    lock = take(state)
+    assert lock is not None
+    assert "another training is writing to" in refused(table)
+    give_back(lock, state)
+
+
+def test_the_lock_of_a_training_that_was_killed_is_taken_over(table: Path) -> None:
+    table.with_name("model.training").mkdir()
+    table.with_name("model.training").joinpath(".lock").touch()
+    CliRunner().invoke(_textlrp, arguments(table), catch_exceptions=False)
+    assert sorted(each.name for each in table.parent.iterdir()) == ["mine.csv", "model"]
 
 
 def test_the_folder_that_one_is_in_may_be_the_one_to_write(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,7 @@ def train(
     from textlrp.evaluation import evaluate
     from textlrp.progress import shown
     from textlrp.training import TrainingInterrupted
+    from textlrp.training.resume import alone
 
     folder = Path(os.path.realpath(out))
     _check_out(folder, force=force)
@@ -88,7 +89,7 @@ def train(
 
         torch.set_num_threads(threads)
     reading = {name: settings.pop(name) for name in ("data_dir", "text_column", "label_column", "encoding")}
-    with shown():
+    with shown(), alone(state):
         texts, labels = _drawn(read_reviews(data, **reading), limit)
         tested = _labelled(read_reviews(test, classes=sorted(set(labels)), **reading)) if test is not None else None
         more = _without_labels(unlabelled, reading) if unlabelled else []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,26 @@ from torch import Tensor
 
 from textlrp.errors import InputError, TrainingError
 from textlrp.files import write_bytes
+from textlrp.locks import LOCK, give_back, take
 from textlrp.strict_json import parse
 
-__all__ = ["StateFile"]
+__all__ = ["StateFile", "alone"]
 
 _STAGES = ("state", "pretraining", "teacher")  # the files that a folder may hold
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep every other training away from a folder of states; TrainingError where one is at work there."""
+    lock = take(folder)
+    if lock is None:
+        raise TrainingError(
+            f"another training is writing to {str(folder)!r}; wait for it, end it, or choose another folder with --out"
+        )
+    try:
+        yield
+    finally:
+        give_back(lock, folder)
 
 
 class StateFile:
@@ -34,7 +50,7 @@ class StateFile:
         known = tuple(f"{each}.safetensors" for each in _STAGES)
         left = tuple(f".{each}." for each in known)  # of a run that was killed while it wrote
         if self.folder.is_dir() and any(
-            each.name not in known and not each.name.startswith(left) for each in self.folder.iterdir()
+            each.name not in (*known, LOCK) and not each.name.startswith(left) for each in self.folder.iterdir()
         ):
             raise InputError(
                 f"the folder {str(self.folder)!r} holds something else than the state of a training: choose another"
