@@ -11,6 +11,8 @@ OPTIONS = [
     ("audit", "--level", ["--data", "bundled"]),
     ("serve", "--rate", []),
     ("serve", "--seconds", []),
+    ("train", "--learning-rate", ["--data", "bundled", "--out", "m"]),
+    ("train", "--validation", ["--data", "bundled", "--out", "m"]),
 ]
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from textlrp.cli.common import console, data_options, epilog, read_reviews, say
+from textlrp.cli.common import FiniteRange, command_line, console, data_options, epilog, read_reviews, say
 
 __all__ = ["train"]
 
@@ -41,11 +40,11 @@ __all__ = ["train"]
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder that will hold the checkpoint.")
 @click.option("--epochs", type=click.IntRange(1), help="At most so many passes over the data.")
 @click.option("--batch-size", type=click.IntRange(1), help="Texts a batch.")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True))
+@click.option("--learning-rate", type=FiniteRange(0, min_open=True))
 @click.option("--max-tokens", type=click.IntRange(1), help="Read each text only so far.")
 @click.option("--min-count", type=click.IntRange(1), help="Leave words out of the vocabulary that are rarer.")
 @click.option("--option", "options_given", multiple=True, metavar="NAME=VALUE", help="An option of the architecture: units=64.")
-@click.option("--validation", default=0.1, show_default=True, type=click.FloatRange(0, 0.9, min_open=True))
+@click.option("--validation", default=0.1, show_default=True, type=FiniteRange(0, 0.9, min_open=True))
 @click.option("--limit", type=click.IntRange(10), help="Train on so many texts only, evenly drawn: for a try.")
 @click.option("--test", metavar="D", help="Measure the result once on this data set, such as imdb:test.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1))
@@ -106,7 +105,7 @@ def train(
                 on_epoch=_say_epoch,
                 data=data,
                 embeddings=Path(embeddings).name if embeddings else "",
-                command="textlrp " + " ".join(map(shlex.quote, sys.argv[1:])),
+                command=command_line(),
             )
         except TrainingInterrupted as stop:
             say(str(stop))
