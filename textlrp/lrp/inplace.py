@@ -63,28 +63,47 @@ def _places(tensor: torch.Tensor) -> tuple[torch.Tensor, int]:
     return places.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset()), size
 
 
+def _written(tensor: torch.Tensor) -> torch.Tensor:
+    """Tell of each place of the memory whether it belongs to a tensor."""
+    places, size = _places(tensor)
+    found = torch.zeros(size, dtype=torch.bool, device=tensor.device)
+    found[places.reshape(-1)] = True
+    return found
+
+
+def _overlaps(written: torch.Tensor, tensor: torch.Tensor) -> bool:
+    return bool(written.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset()).any())
+
+
 def write(tape: Tape, again: Callable[..., Any], func: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
     """Run an in-place function on args[0]; `again` runs the out-of-place twin under watch."""
     target = args[0]
     old = tape.find(target)
+    fresh = {id(target): target.clone()}  # how each tensor was before the write, which may read what it overwrites
+    written = _written(target)
     others: list[tuple[Var | None, torch.Tensor, torch.Tensor]] = []
-    sharing = [var for var in tape.sharing(target) if var is not old and not var.ids]
     base = target._base if target._is_view() else None
-    loose = base is not None and tape.find(base) is None and base.is_floating_point()
-    snapshot = target.clone()
-    for var in sharing:
-        others.append((var, var.value, var.value))
-        tape.keep(var, var.value.clone() if var.needed else var.value)
-    if loose and base is not None:
+    if base is not None and tape.find(base) is None and base.is_floating_point():
         others.append((None, base, base.clone()))
+    for var in tape.sharing(target):
+        value = var.value
+        if var is old or var.ids or not _overlaps(written, value):
+            continue
+        before = fresh.setdefault(id(value), value.clone())
+        if tape.find(value) is var:
+            others.append((var, value, before))
+            tape.keep(var, before)
+            tape.put(var)
+        else:  # the tensor was given back by an operation since, such as contiguous, and has a newer name
+            tape.keep(var, before)
     if old is not None:
-        tape.keep(old, snapshot)
+        tape.keep(old, fresh[id(target)])
         tape.put(old)
-    args = swap(args, lambda leaf: snapshot if leaf is target else leaf)
+    args, kwargs = swap((args, kwargs), lambda leaf: fresh.get(id(leaf), leaf))
     if name in WRITES:
         _assign(tape, func, name, target, args, kwargs)
     else:
-        result = again(getattr(torch.Tensor, name[:-1]), (snapshot, *args[1:]), kwargs)
+        result = again(getattr(torch.Tensor, name[:-1]), args, kwargs)
         new = tape.find(result)
         with torch._C.DisableTorchFunction():
             target.copy_(result)
@@ -114,11 +133,4 @@ def _assign(tape: Tape, func: Callable[..., Any], name: str, target: torch.Tenso
 def _alias(tape: Tape, new: Var, others: list[tuple[Var | None, torch.Tensor, torch.Tensor]]) -> None:
     theirs, size = _places(new.value)
     for old, tensor, before in others:
-        mine, _ = _places(tensor)
-        covered = torch.zeros(size, dtype=torch.bool, device=mine.device)
-        covered[theirs.reshape(-1)] = True
-        if bool(covered[mine].any()):
-            tape.record(Alias(old, before, new, mine, theirs, size), tensor)
-        elif old is not None:
-            tape.keep(old, tensor)
-            tape.put(old)
+        tape.record(Alias(old, before, new, _places(tensor)[0], theirs, size), tensor)

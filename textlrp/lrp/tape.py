@@ -225,9 +225,11 @@ class Tape:
         self._vars[id(value)].summed = like is None or like.summed
 
     def sharing(self, tensor: torch.Tensor) -> list[Var]:
-        """Return the tensors known so far that share memory with `tensor`, newest versions only."""
+        """Return all that is known so far of tensors that share memory with `tensor`, each once."""
         for var in self._order[self._indexed :]:
             self._by_storage.setdefault(var.value.untyped_storage().data_ptr(), []).append(var)
         self._indexed = len(self._order)
-        held = self._by_storage.get(tensor.untyped_storage().data_ptr(), [])
-        return [var for var in held if self.find(var.value) is var]
+        memory = tensor.untyped_storage().data_ptr()
+        held = dict.fromkeys(self._by_storage.get(memory, []))
+        self._by_storage[memory] = [var for var in held if var.value.untyped_storage().data_ptr() == memory]
+        return list(self._by_storage[memory])
