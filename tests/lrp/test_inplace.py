@@ -11,7 +11,7 @@ from torch import nn
 
 from textlrp import lrp
 
-LINEAR = lrp.Composite(default=lrp.Zero())  # under which a linear model's relevance is gradient × input
+LINEAR = lrp.Composite(default=lrp.Zero())  # under which the relevance of a linear model is gradient × input
 Body = Callable[[nn.Module, torch.Tensor], torch.Tensor]
 
 
@@ -28,24 +28,24 @@ class Model(nn.Module):
         return self.head(self.body(self, self.embedding(ids)))
 
 
-def check(body: Body, ids: torch.Tensor | None = None) -> None:
-    """Compare the relevance of a linear model with gradient × input."""
+def check(body: Body) -> None:
+    """Compare the relevance of each word with what a linear score loses without the word's vector."""
     torch.manual_seed(0)
-    model = Model(body).double()
-    ids = torch.randint(1, 20, (3, 7)) if ids is None else ids
+    model, ids = Model(body).double(), torch.randint(1, 20, (3, 7))
     found = lrp.attribute(model, ids, target=0, composite=LINEAR)
-    vectors: list[torch.Tensor] = []
-
-    def watched(*given: Any) -> torch.Tensor:
-        vectors.append(given[-1].detach().requires_grad_())
-        return vectors[0].clone()
-
-    with model.embedding.register_forward_hook(watched):
-        score = model(ids)[:, 0]
-    torch.testing.assert_close(found.score, score.detach())
-    (gradient,) = torch.autograd.grad(score.sum(), vectors)
-    torch.testing.assert_close(found.tokens, (gradient * vectors[0]).sum(-1).detach())
+    torch.testing.assert_close(found.tokens, torch.stack([without(model, ids) - without(model, ids, t) for t in range(7)], 1))
     assert (found.residual.abs() < 1e-12).all()
+
+
+def without(model: nn.Module, ids: torch.Tensor, step: int | None = None) -> torch.Tensor:
+    """Run a model with zeros in the place of one step's vectors."""
+
+    def blank(_: nn.Module, given: Any, vectors: torch.Tensor) -> None:
+        if step is not None:
+            vectors[:, step] = 0.0
+
+    with torch.no_grad(), model.embedding.register_forward_hook(blank):
+        return model(ids)[:, 0]
 
 
 def by_steps(change: Callable[[torch.Tensor, int], None]) -> Body:
@@ -104,6 +104,7 @@ OF_ITSELF: dict[str, Body] = {
     "one step into another": at_once(lambda x: x.__setitem__((slice(None), 0), x[:, 1])),
     "copy_": at_once(lambda x: x[:, 0].copy_(x[:, 1])),
     "add_ with alpha": at_once(lambda x: x[:, 0].add_(other=x[:, 1], alpha=3)),
+    "index_add_": at_once(lambda x: x.index_add_(1, torch.tensor([4]), source=x[:, 2:3])),
     "to itself": at_once(lambda x: x.add_(x)),
     "doubled": at_once(doubled),
     "raised": at_once(raised),
@@ -127,5 +128,133 @@ def test_a_value_that_is_read_on_the_way_back_is_kept_though_another_name_of_its
         same = x.contiguous()  # the tensor itself
         same *= -1.0
         return (rectified + same).sum(1)
+
+    check(body)
+
+
+def scaled_by_what_fades(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    fading, total = x.new_ones(6), torch.zeros_like(x[:, 0])
+    for t in range(x.shape[1]):
+        total = total + fading * x[:, t]
+        fading *= 0.5
+    return total
+
+
+def divided_by_what_grows(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    count, total = x.new_ones(1), torch.zeros_like(x[:, 0])
+    for t in range(x.shape[1]):
+        total = total + x[:, t] / count
+        count.fill_(t + 2.0)
+    return total
+
+
+def steps_while_on(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    state, on = torch.zeros_like(x[:, 0]), torch.ones(len(x), dtype=torch.bool)
+    for t in range(x.shape[1]):
+        state = torch.where(on[:, None], state + x[:, t], state)
+        on &= torch.tensor([t < 2, t < 4, True])
+    return state
+
+
+def at_a_pointer(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    rows, pointer, total = torch.arange(len(x)), torch.zeros(len(x), dtype=torch.long), torch.zeros_like(x[:, 0])
+    for _step in range(3):
+        total = 2 * total + x[rows, pointer]
+        pointer += 2
+    return total
+
+
+def from_a_pointer_on(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    start = torch.tensor(1)
+    total = x[:, start:].sum(1)
+    start += 3
+    return total + x[:, start:].sum(1)
+
+
+def gathered(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    index = torch.zeros(len(x), 1, 6, dtype=torch.long)
+    first = x.gather(1, index)
+    index[:2].add_(3)
+    return (first + 2 * x.gather(1, index)).squeeze(1)
+
+
+def masked(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    mask = torch.arange(7) < torch.tensor([[2], [3], [4]])
+    kept = x.masked_fill(mask[..., None], 0.0)
+    mask.logical_not_()
+    return (kept + 3 * x.masked_fill(mask[..., None], 0.0)).sum(1)
+
+
+def through_a_matrix(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    matrix = torch.arange(36.0, dtype=x.dtype).view(6, 6)
+    total = x.sum(1) @ matrix
+    matrix.t()[0] = 0.0
+    return total + x[:, 0] @ matrix
+
+
+def through_its_base(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    factors = torch.ones(2, 6, dtype=x.dtype)
+    total = x.sum(1) * factors[0]
+    factors.zero_()
+    return total
+
+
+def into_out(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    factor = torch.ones(6, dtype=x.dtype)
+    total = x.sum(1) * factor
+    torch.mul(factor, 3, out=factor)
+    return total + x[:, 0] * factor
+
+
+def rectified_in_place(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    factor = -torch.ones(6, dtype=x.dtype)
+    total = x.sum(1) * factor
+    nn.functional.relu(factor, inplace=True)
+    return total + x[:, 0] * factor
+
+
+def of_an_activation(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    other = x[:, 0].clone()
+    addend = torch.ones(3, 6, dtype=x.dtype)
+    total = torch.where(torch.tensor(True), x.sum(1), addend)
+    addend[:, :3] = other[:, :3]
+    return total + addend
+
+
+CHANGING = [
+    scaled_by_what_fades,
+    divided_by_what_grows,
+    steps_while_on,
+    at_a_pointer,
+    from_a_pointer_on,
+    gathered,
+    masked,
+    through_a_matrix,
+    through_its_base,
+    into_out,
+    rectified_in_place,
+    of_an_activation,
+]
+
+
+@pytest.mark.parametrize("body", CHANGING, ids=lambda body: body.__name__)
+def test_a_constant_counts_as_it_was_when_it_was_used(body: Body) -> None:
+    check(body)
+
+
+def test_the_result_of_a_function_may_be_put_into_out() -> None:
+    def body(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        total = torch.empty(0, dtype=x.dtype)
+        torch.add(x[:, 0], x[:, 1], alpha=2, out=total)
+        return total
+
+    check(body)
+
+
+def test_a_power_may_be_taken_in_place() -> None:
+    def body(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        squares = x * 1.0
+        squares **= 2
+        return squares.sum(1)
 
     check(body)

@@ -62,10 +62,14 @@ class Watch(TorchFunctionMode):
             self.random_cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
         if name == "linear":
             return weighted.linear(tape, self.names, func, args, kwargs)
+        if kwargs and kwargs.get("out") is not None:
+            return self._into(func, args, kwargs)
         leaves = [leaf for leaf in flatten((args, *kwargs.values()) if kwargs else args) if isinstance(leaf, torch.Tensor)]
         writing = (name.endswith("_") and not name.endswith("__")) or name == "__setitem__"
-        if writing and leaves and self.names.is_state(leaves[0]):
-            return leaves[0]  # the model's own numbers are not touched
+        if leaves and (writing or (kwargs and kwargs.get("inplace") is True)):
+            if writing and self.names.is_state(leaves[0]):
+                return leaves[0]  # the model's own numbers are not touched
+            tape.constants.keep(leaves[0])
         tracked = [var for var in map(tape.find, leaves) if var is not None]
         if not tracked or name in CONSTANTS:
             return func(*args, **kwargs)
@@ -139,6 +143,17 @@ class Watch(TorchFunctionMode):
         """Return the name of the module that is running."""
         module = self.names.running()
         return self.names.name(module) or type(module).__name__
+
+    def _into(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+        """Run a function that has its results put into `out`, and put them there."""
+        out = kwargs["out"]
+        result = self(func, args, {key: value for key, value in kwargs.items() if key != "out"})
+        for target, value in zip(flatten(out), flatten(result), strict=True):
+            if target.shape != value.shape and not self.names.is_state(target):
+                self.tape.constants.keep(target)
+                target.resize_(value.shape)
+            self(torch.Tensor.copy_, (target, value), {})
+        return out
 
     def _write(self, func: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
         if not args[0].is_floating_point():

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
+from textlrp.lrp.constants import Constants
+
 if TYPE_CHECKING:
     from textlrp.lrp.run import Run
 
@@ -178,6 +180,7 @@ class Tape:
         self.lean = lean  # whether all relevance is a carry, by rules that do not read a layer's input
         self.named = named  # whether anybody asks for the names of layers
         self.nodes: list[Node] = []
+        self.constants = Constants(self.nodes)
         self._vars: dict[int, Var] = {}
         self._order: list[Var] = []
         self._indexed = 0
