@@ -50,7 +50,11 @@ class Reads(nn.Module):
         return self.out(self.e(self.change(ids)).flatten(1))
 
 
-@pytest.mark.parametrize("change", [reorder_and_forget, copy_and_overwrite, cut_and_join])
+def transposed_by_attributes(ids: torch.Tensor) -> torch.Tensor:
+    return torch.cat([ids.T[1:], ids.mT[:1]]).T.data
+
+
+@pytest.mark.parametrize("change", [reorder_and_forget, copy_and_overwrite, cut_and_join, transposed_by_attributes])
 def test_relevance_goes_to_the_place_that_each_id_came_from(change: Callable[[torch.Tensor], torch.Tensor]) -> None:
     ids, _ = zoo.batch()
     module = Reads(change, ids.shape[1]).double()

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from textlrp import lrp
+from textlrp.errors import RelevanceError
 
 LINEAR = lrp.Composite(default=lrp.Zero())  # under which the relevance of a linear model is gradient × input
 Body = Callable[[nn.Module, torch.Tensor], torch.Tensor]
@@ -20,7 +21,7 @@ class Model(nn.Module):
 
     def __init__(self, body: Body, **state: Any) -> None:
         super().__init__()
-        self.embedding, self.fc, self.head, self.body = nn.Embedding(20, 6), nn.Linear(6, 5), nn.Linear(6, 3), body
+        self.embedding, self.again, self.head, self.body = nn.Embedding(20, 6), nn.Linear(6, 6), nn.Linear(6, 3), body
         for name, value in state.items():
             self.register_buffer(name, value)
 
@@ -256,5 +257,118 @@ def test_a_power_may_be_taken_in_place() -> None:
         squares = x * 1.0
         squares **= 2
         return squares.sum(1)
+
+    check(body)
+
+
+def a_view_from_before(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    out = torch.zeros_like(x)
+    flat = out.view(len(x), -1)
+    for t in range(x.shape[1]):
+        out[:, t] = (t + 1) * x[:, t]
+    return flat[:, :6] + 2 * flat[:, -6:]
+
+
+def a_weighted_view_from_before(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    out = torch.zeros_like(x[:, 0])
+    same = out.view(-1, 6)
+    out.copy_(x[:, 1])
+    return model.again(same)
+
+
+def slices_from_before(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    out = torch.zeros_like(x)
+    steps = out.unbind(1)
+    for t in range(x.shape[1]):
+        out[:, t] = (t + 1) * x[:, t]
+    return sum(steps)  # type: ignore[return-value]
+
+
+def slices_of_activations(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    steps = x.unbind(1)
+    for t in range(1, x.shape[1]):
+        x[:, t] = x[:, t - 1] + 2 * x[:, t]
+    return sum(steps)  # type: ignore[return-value]
+
+
+def two_parts(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    memory = torch.zeros(len(x), 12, dtype=x.dtype)
+    left, right, middle = memory.detach()[:, :6], memory.detach()[:, 6:], memory.detach()[:, 3:9]
+    left.copy_(x[:, 0])
+    right.copy_(x[:, 1])
+    return middle * 1.0
+
+
+def written_through_data(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    out = torch.zeros_like(x)
+    out.data[:, 1:3] = x[:, 1:3]
+    return out.sum(1)
+
+
+def read_through_data(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    return x.data[:, 0] + x.detach()[:, 1]
+
+
+def written_after_a_view_was_read(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    out = torch.zeros_like(x)
+    flat = out.view(len(x), -1)
+    out[:, 0] = x[:, 0]
+    total = flat[:, :6] * 3
+    out[:, 0] = x[:, 1]
+    return total + flat[:, :6]
+
+
+SHARING = [
+    a_view_from_before,
+    a_weighted_view_from_before,
+    slices_from_before,
+    slices_of_activations,
+    two_parts,
+    written_through_data,
+    read_through_data,
+    written_after_a_view_was_read,
+]
+
+
+@pytest.mark.parametrize("body", SHARING, ids=lambda body: body.__name__)
+def test_what_shares_memory_with_activations_is_no_constant(body: Body) -> None:
+    check(body)
+
+
+def test_a_model_may_return_a_view_from_before_a_write() -> None:
+    class Returns(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = nn.Embedding(20, 3)
+
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            out = torch.zeros(len(ids), 1, 3)
+            scores = out.squeeze(1)
+            out[:, 0] = self.embedding(ids).sum(1)
+            return scores
+
+    model, ids = Returns(), torch.randint(1, 20, (3, 7))
+    found = lrp.attribute(model, ids, target=0)
+    torch.testing.assert_close(found.tokens, model.embedding(ids)[..., 0].detach())
+
+
+@pytest.mark.parametrize("doubled", [torch.vmap(lambda row: 2 * row), torch.vmap(torch.vmap(lambda row: 2 * row))])
+def test_activations_inside_vmap_are_an_error(doubled: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    model = Model(lambda _, x: doubled(x).sum(1) + x[:, 0])
+    with pytest.raises(RelevanceError, match=r"torch\.vmap.*write it as an operation on the whole batch"):
+        lrp.attribute(model, torch.randint(1, 20, (3, 7)), target=0)
+
+
+def test_an_activation_that_a_function_inside_vmap_closes_over_is_an_error() -> None:
+    model = Model(lambda _, x: torch.vmap(lambda factor: x.sum(1) * factor)(torch.ones(2, dtype=x.dtype)).sum(0))
+    with pytest.raises(RelevanceError, match=r"torch\.vmap"):
+        lrp.attribute(model, torch.randint(1, 20, (3, 7)), target=0)
+
+
+def test_a_mask_may_be_made_inside_vmap() -> None:
+    def body(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        x[:, 0] = x[:, 1]
+        early = torch.vmap(lambda t: (1.0 * t).add_(1.0) < 4)(torch.arange(7))
+        return (x * early[:, None]).sum(1)
 
     check(body)

@@ -19,8 +19,11 @@ __all__ = ["Constants", "memory"]
 
 
 def memory(tensor: torch.Tensor) -> int:
-    """Return where the memory of a tensor begins; 0 where it has none of its own (sparse tensors…)."""
-    return tensor.untyped_storage().data_ptr() if tensor.layout is torch.strided else 0
+    """Return where the memory of a tensor begins; 0 where it has none of its own (sparse tensors, those inside vmap…)."""
+    try:
+        return tensor.untyped_storage().data_ptr()
+    except (NotImplementedError, RuntimeError):
+        return 0
 
 
 class Constants:

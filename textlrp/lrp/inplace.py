@@ -9,12 +9,13 @@ from typing import Any
 
 import torch
 
+from textlrp.lrp.constants import memory
 from textlrp.lrp.run import Run
-from textlrp.lrp.structural import Structural, swap
+from textlrp.lrp.structural import Structural, flatten, swap
 from textlrp.lrp.tables import ADDING, WRITES
 from textlrp.lrp.tape import Node, Samples, Tape, Var
 
-__all__ = ["write"]
+__all__ = ["revive", "write"]
 
 
 class Alias(Node):
@@ -71,23 +72,24 @@ def _written(tensor: torch.Tensor) -> torch.Tensor:
     return found
 
 
-def _overlaps(written: torch.Tensor, tensor: torch.Tensor) -> bool:
-    return bool(written.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset()).any())
+def _under(written: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
+    return written.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset())
 
 
 def write(tape: Tape, again: Callable[..., Any], func: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
     """Run an in-place function on args[0]; `again` runs the out-of-place twin under watch."""
     target = args[0]
+    base = target._base if target._is_view() else None
+    revive(tape, base)
     old = tape.find(target)
     fresh = {id(target): target.clone()}  # how each tensor was before the write, which may read what it overwrites
     written = _written(target)
     others: list[tuple[Var | None, torch.Tensor, torch.Tensor]] = []
-    base = target._base if target._is_view() else None
     if base is not None and tape.find(base) is None and base.is_floating_point():
         others.append((None, base, base.clone()))
     for var in tape.sharing(target):
         value = var.value
-        if var is old or var.ids or not _overlaps(written, value):
+        if var is old or var.ids or not bool(_under(written, value).any()):
             continue
         before = fresh.setdefault(id(value), value.clone())
         if tape.find(value) is var:
@@ -112,8 +114,36 @@ def write(tape: Tape, again: Callable[..., Any], func: Callable[..., Any], name:
             tape.put(new)
     new = tape.find(target)
     if new is not None:
+        tape.written.add(memory(target))
         _alias(tape, new, others)
     return target
+
+
+def revive(tape: Tape, *given: Any) -> None:
+    """Put tensors on the tape that were constants when they were made, and share memory with what was written since."""
+    for leaf in flatten(given):
+        if isinstance(leaf, dict):
+            revive(tape, *leaf.values())
+        elif (
+            isinstance(leaf, torch.Tensor)
+            and tape.find(leaf) is None
+            and leaf.is_floating_point()
+            and memory(leaf) in tape.written
+        ):
+            _follow(tape, leaf)
+
+
+def _follow(tape: Tape, tensor: torch.Tensor) -> None:
+    """Put a tensor on the tape that shares memory with tensors that are there, the largest first, as far as they cover it."""
+    sharing = [var for var in tape.sharing(tensor) if tape.find(var.value) is var and not var.ids]
+    before = tensor.clone()
+    for var in sorted(sharing, key=lambda var: -var.value.numel()):
+        covered = _under(_written(var.value), tensor)
+        if bool(covered.any()):
+            theirs, size = _places(var.value)
+            tape.record(Alias(tape.find(tensor), before, var, _places(tensor)[0], theirs, size), tensor)
+            if bool(covered.all()):
+                break
 
 
 def _assign(tape: Tape, func: Callable[..., Any], name: str, target: torch.Tensor, args: Any, kwargs: Any) -> None:

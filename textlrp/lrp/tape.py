@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
-from textlrp.lrp.constants import Constants
+from textlrp.lrp.constants import Constants, memory
 
 if TYPE_CHECKING:
     from textlrp.lrp.run import Run
@@ -184,6 +184,7 @@ class Tape:
         self._vars: dict[int, Var] = {}
         self._order: list[Var] = []
         self._indexed = 0
+        self.written: set[int] = set()  # memories that activations were written into
         self._by_storage: dict[int, list[Var]] = {}
 
     def find(self, thing: Any) -> Var | None:
@@ -230,9 +231,8 @@ class Tape:
     def sharing(self, tensor: torch.Tensor) -> list[Var]:
         """Return all that is known so far of tensors that share memory with `tensor`, each once."""
         for var in self._order[self._indexed :]:
-            self._by_storage.setdefault(var.value.untyped_storage().data_ptr(), []).append(var)
+            self._by_storage.setdefault(memory(var.value), []).append(var)
         self._indexed = len(self._order)
-        memory = tensor.untyped_storage().data_ptr()
-        held = dict.fromkeys(self._by_storage.get(memory, []))
-        self._by_storage[memory] = [var for var in held if var.value.untyped_storage().data_ptr() == memory]
-        return list(self._by_storage[memory])
+        here = memory(tensor)
+        self._by_storage[here] = [var for var in dict.fromkeys(self._by_storage.get(here, [])) if memory(var.value) == here]
+        return list(self._by_storage[here])
