@@ -69,7 +69,7 @@ class Watch(TorchFunctionMode):
         if name in RANDOM and self.random is None:
             self.random = torch.get_rng_state()
             self.random_cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-        if name == "linear":
+        if name == "linear" and not self.names.lost:
             return weighted.linear(tape, self.names, func, args, kwargs)
         if kwargs and kwargs.get("out") is not None:
             return self._into(func, args, kwargs)
@@ -77,8 +77,10 @@ class Watch(TorchFunctionMode):
         writing = (name.endswith("_") and not name.endswith("__")) or name == "__setitem__"
         if leaves and (writing or (kwargs and kwargs.get("inplace") is True)):
             if writing and self.names.is_state(leaves[0]):
-                return leaves[0]  # the model's own numbers are not touched
+                return self._spare(leaves)
             tape.constants.keep(leaves[0])
+        if self.names.lost and name not in CONSTANTS and name != "__len__":
+            self.names.refuse_lost(leaves)
         tracked = [var for var in map(tape.find, leaves) if var is not None]
         if not tracked or name in CONSTANTS:
             return func(*args, **kwargs)
@@ -152,6 +154,12 @@ class Watch(TorchFunctionMode):
         """Return the name of the module that is running."""
         module = self.names.running()
         return self.names.name(module) or type(module).__name__
+
+    def _spare(self, leaves: list[torch.Tensor]) -> torch.Tensor:
+        """Leave the model's own numbers as they are; note it if they are not those that the model would go on with."""
+        if any(var is not None and not var.ids for var in map(self.tape.find, leaves)):
+            self.names.lose(leaves[0])
+        return leaves[0]
 
     def _into(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
         """Run a function that has its results put into `out`, and put them there."""
