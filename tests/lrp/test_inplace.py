@@ -118,6 +118,21 @@ OF_ITSELF: dict[str, Body] = {
 }
 
 
+WRITTEN: dict[str, Body] = {
+    "a number": at_once(lambda x: x.__setitem__((slice(None), 0), 1.5)),
+    "a constant": at_once(lambda x: x[:, 0].copy_(torch.ones(6))),
+    "fill_": at_once(lambda x: x[:, 2].fill_(0.5)),
+    "index_fill_": at_once(lambda x: x.index_fill_(1, torch.tensor([1]), 2.0)),
+    "masked_fill_": at_once(lambda x: x.masked_fill_((torch.arange(7) < torch.tensor([[2], [7], [0]]))[..., None], 0.5)),
+    "across texts": at_once(lambda x: x.transpose(0, 1)[:3].fill_(2.0)),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_constant_that_is_written_belongs_to_the_text_whose_place_it_takes(name: str) -> None:
+    check(WRITTEN[name])
+
+
 @pytest.mark.parametrize("name", OF_ITSELF)
 def test_a_tensor_may_be_written_with_parts_of_itself(name: str) -> None:
     check(OF_ITSELF[name])

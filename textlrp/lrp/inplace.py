@@ -58,6 +58,17 @@ class Alias(Node):
         return Samples.compress(memory[self.mine])
 
 
+class Overwritten(Structural):
+    """A tensor some elements of which were written over, or added to."""
+
+    def samples(self, output: Var) -> Samples:
+        """As before where constants were written: they belong to the texts whose places they take."""
+        target = self.args[0]
+        if isinstance(target, Var) and self.inputs == (target,):
+            return target.samples()
+        return super().samples(output)
+
+
 def _places(tensor: torch.Tensor) -> tuple[torch.Tensor, int]:
     size = tensor.untyped_storage().nbytes() // tensor.element_size()
     places = torch.arange(size, device=tensor.device)
@@ -152,7 +163,7 @@ def _assign(tape: Tape, func: Callable[..., Any], name: str, target: torch.Tenso
         func(fresh, *rest, **options)
         return fresh
 
-    node = Structural(twin, "add" if name in ADDING else "slice_scatter", tape, args, kwargs)
+    node = Overwritten(twin, "add" if name in ADDING else "slice_scatter", tape, args, kwargs)
     node.constants = True
     with torch._C.DisableTorchFunction():
         func(target, *args[1:], **kwargs)
