@@ -118,11 +118,21 @@ class Var:
     def samples(self) -> Samples:
         """Return which text each element belongs to."""
         if self._samples is None:
-            assert self.node is not None
-            self._samples = self.node.samples(self)
+            waiting = [self]
+            while (first := waiting[-1]._before()) is not None:  # from the earliest on: a long loop is not a deep recursion
+                waiting.append(first)
+            for var in reversed(waiting):
+                assert var.node is not None
+                var._samples = var.node.samples(var)
+            assert isinstance(self._samples, Samples)
         elif not isinstance(self._samples, Samples):
             self._samples = self._samples()
         return self._samples
+
+    def _before(self) -> Var | None:
+        """Return the first input of the node, if it has to be asked first."""
+        first = self.node.inputs[0] if self.node is not None and self.node.inputs else None
+        return first if first is not None and first._samples is None else None
 
     def add(self, c: torch.Tensor | None = None, r: torch.Tensor | None = None) -> None:
         """Take relevance that comes back: a carry, relevance proper, or both."""
