@@ -387,3 +387,14 @@ def test_a_mask_may_be_made_inside_vmap() -> None:
         return (x * early[:, None]).sum(1)
 
     check(body)
+
+
+@pytest.mark.parametrize("turn", [lambda x: x.transpose_(1, 2), lambda x: x.unsqueeze_(1).transpose_(2, 3).squeeze_(1)])
+def test_a_shape_may_be_changed_in_place(turn: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    def body(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        first = x[:, 0]
+        turned = turn(x)
+        turned[:, :, 3:5] *= 3.0
+        return turned.sum(2) + first
+
+    check(body)

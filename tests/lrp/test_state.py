@@ -50,6 +50,11 @@ def clamps_detached(model: Remembers, h: torch.Tensor) -> torch.Tensor:
     return h
 
 
+def sets_data(model: Remembers, h: torch.Tensor) -> torch.Tensor:
+    model.head.weight.data = torch.zeros(3, 6)
+    return h
+
+
 def clears_by_out(model: Remembers, h: torch.Tensor) -> torch.Tensor:
     torch.zeros(8, 6, out=model.memory)
     return h
@@ -66,7 +71,9 @@ def averages(model: Remembers, h: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    "run", [counts, counts_by_a_view, clamps, clamps_detached, clears_by_out, notes, averages], ids=lambda run: run.__name__
+    "run",
+    [counts, counts_by_a_view, clamps, clamps_detached, sets_data, clears_by_out, notes, averages],
+    ids=lambda run: run.__name__,
 )
 def test_a_model_that_writes_into_its_state_is_left_as_it_was(run: Callable[[Remembers, torch.Tensor], torch.Tensor]) -> None:
     model = Remembers(run)
@@ -96,6 +103,15 @@ def maps(model: Remembers, h: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("run", [slices, multiplies, maps], ids=lambda run: run.__name__)
 def test_activations_that_are_read_from_a_buffer_are_an_error(run: Callable[[Remembers, torch.Tensor], torch.Tensor]) -> None:
     with pytest.raises(RelevanceError, match=r"Remembers writes activations into a buffer.*memory = self\.memory\.clone\(\)"):
+        lrp.attribute(Remembers(run), IDS, target=0)
+
+
+def test_setting_data_to_an_activation_is_an_error() -> None:
+    def run(_: Remembers, h: torch.Tensor) -> torch.Tensor:
+        h.data = 2 * h
+        return h
+
+    with pytest.raises(RelevanceError, match=r"Remembers sets \.data of or to an activation"):
         lrp.attribute(Remembers(run), IDS, target=0)
 
 

@@ -119,7 +119,10 @@ def write(tape: Tape, again: Callable[..., Any], func: Callable[..., Any], name:
         result = again(getattr(torch.Tensor, name[:-1]), args, kwargs)
         new = tape.find(result)
         with torch._C.DisableTorchFunction():
-            target.copy_(result)
+            if result.shape == target.shape:
+                target.copy_(result)
+            else:  # transpose_, squeeze_…
+                func(*(target, *args[1:]), **kwargs)
         if new is not None and new is not old:
             tape.keep(new, target)
             tape.put(new)

@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from textlrp.errors import RelevanceError
 from textlrp.lrp import attention, embedding, level, matrices, normalise, packing, products, recurrent, weighted
 from textlrp.lrp.custom import Custom
 from textlrp.lrp.ids import follow_ids
@@ -74,7 +75,7 @@ class Watch(TorchFunctionMode):
         if kwargs and kwargs.get("out") is not None:
             return self._into(func, args, kwargs)
         leaves = [leaf for leaf in flatten((args, *kwargs.values()) if kwargs else args) if isinstance(leaf, torch.Tensor)]
-        writing = (name.endswith("_") and not name.endswith("__")) or name == "__setitem__"
+        writing = (name.endswith("_") and not name.endswith("__")) or name in ("__setitem__", "__set__")
         if leaves and (writing or (kwargs and kwargs.get("inplace") is True)):
             if writing and self.names.is_state(leaves[0]):
                 return self._spare(leaves)
@@ -173,11 +174,18 @@ class Watch(TorchFunctionMode):
         return out
 
     def _write(self, func: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
+        if name == "__set__":
+            if getattr(func, "__self__", None) is torch.Tensor.data:
+                raise RelevanceError(f"{self.place()} sets .data of or to an activation, which cannot be followed; use copy_()")
+            return func(*args, **kwargs)
         if not args[0].is_floating_point():
             known = self.tape.find(args[0])
-            if known is not None:
+            if known is not None:  # what was looked up before keeps its positions
                 self.tape.settle()
-                known.positions = None
+                new = Var(args[0], None, samples=known.samples())
+                new.ids = True
+                self.tape.keep(known, args[0].clone())
+                self.tape.put(new)
             return func(*args, **kwargs)
         return write(self.tape, lambda twin, given, options: self(twin, given, options), func, name, args, kwargs)
 
