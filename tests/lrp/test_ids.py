@@ -63,8 +63,22 @@ class Reads(nn.Module):
         return self.out(self.e(self.change(ids)).flatten(1))
 
 
+def transposed_by_attributes(ids: torch.Tensor) -> torch.Tensor:
+    return torch.cat([ids.T[1:], ids.mT[:1]]).T.data
+
+
 @pytest.mark.parametrize(
-    "change", [reorder_and_forget, copy_and_overwrite, cut_and_join, torch.fliplr, torch.flipud, shifted, copied_over]
+    "change",
+    [
+        reorder_and_forget,
+        copy_and_overwrite,
+        cut_and_join,
+        torch.fliplr,
+        torch.flipud,
+        shifted,
+        copied_over,
+        transposed_by_attributes,
+    ],
 )
 def test_relevance_goes_to_the_place_that_each_id_came_from(change: Callable[[torch.Tensor], torch.Tensor]) -> None:
     ids, _ = zoo.batch()
@@ -188,3 +202,16 @@ def test_a_constant_word_beside_the_ids_is_a_bias() -> None:
     parts = (module.e(begin(ids)) * module.out.weight[0].view(-1, 4)).sum(-1).detach()
     torch.testing.assert_close(a.tokens, parts[:, 1:])
     torch.testing.assert_close(a.ledger["bias"], parts[:, 0] + module.out.bias.detach()[0])
+
+
+def test_ids_may_be_written_over_after_they_were_looked_up() -> None:
+    class Counts(Reads):
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            vectors = self.e(ids)
+            ids += 1
+            return self.out(vectors.flatten(1))
+
+    ids, _ = zoo.batch()
+    models = [kind(lambda ids: ids, ids.shape[1]).double() for kind in (Counts, Reads)]
+    found, expected = (lrp.attribute(model, ids, target=0) for model in models)
+    torch.testing.assert_close(found.tokens, expected.tokens)

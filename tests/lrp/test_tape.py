@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
+from torch import nn
 
 from tests.lrp import zoo
 from textlrp import lrp
@@ -42,3 +45,21 @@ def test_a_cnn_lets_go_of_what_its_rectifiers_and_windows_gave(monkeypatch: pyte
     lrp.attribute(module, torch.randint(2, 30, (3, 6)), torch.tensor([6, 4, 5]), target=0, layers=False)
     assert {name for name, kept in held if kept} >= {"embedding", "conv1d", "linear"}
     assert {name for name, kept in held if not kept} >= {"relu", "mul", "pad"}
+
+
+def test_a_loop_may_have_more_steps_than_python_has_frames() -> None:
+    class Loops(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding, self.out = nn.Embedding(30, 4), nn.Linear(4, 2)
+
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            x = self.embedding(ids)
+            state, on = x[:, 0], torch.ones(len(ids), 1, dtype=torch.bool)
+            for t in range(1, ids.shape[1]):
+                state = torch.where(on, state + x[:, t], state)
+            return self.out(state)
+
+    model, ids = Loops().double(), torch.randint(2, 30, (3, sys.getrecursionlimit()))
+    found = lrp.attribute(model, ids, target=0, composite=lrp.Composite(default=lrp.Zero()))
+    torch.testing.assert_close(found.tokens, (model.embedding(ids) @ model.out.weight[0]).detach())

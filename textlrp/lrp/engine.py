@@ -15,6 +15,7 @@ from textlrp.lrp.attribution import Attribution
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.embedding import Source
 from textlrp.lrp.gates import Gate, gate_rule
+from textlrp.lrp.inplace import revive
 from textlrp.lrp.mode import Watch
 from textlrp.lrp.names import Names
 from textlrp.lrp.numbers import wide
@@ -93,6 +94,7 @@ def attribute(
                 output = module(*given, **(arguments or {}))
         finally:
             watch.restore_random()
+        revive(tape, output)
         end = tape.find(output) if isinstance(output, torch.Tensor) else None
         if not isinstance(output, torch.Tensor):
             raise RelevanceError(

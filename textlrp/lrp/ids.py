@@ -65,6 +65,10 @@ def write_ids(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwar
     tape.settle()
     sharing = [var for var in tape.sharing(target) if var is not known and var.ids]
     positions = torch.full_like(target, -1, dtype=torch.long) if known is None else known.positions
+    if known is not None:  # what was looked up before keeps its positions
+        tape.keep(known, target.clone())
+        known = tape.put(Var(target, None, samples=known.samples()))
+        known.ids = True
     value = -1 if source is None else source.positions
     if at >= len(args) or positions is None or value is None:
         positions = None

@@ -11,12 +11,13 @@ import torch
 from torch.nn import functional
 
 from textlrp.errors import RelevanceError
+from textlrp.lrp.constants import memory
 from textlrp.lrp.run import Run
-from textlrp.lrp.structural import Structural, swap
+from textlrp.lrp.structural import Structural, flatten, swap
 from textlrp.lrp.tables import WRITES, adds
 from textlrp.lrp.tape import Node, Samples, Tape, Var
 
-__all__ = ["write"]
+__all__ = ["revive", "write"]
 
 
 class Alias(Node):
@@ -59,13 +60,15 @@ class Alias(Node):
         return Samples.compress(memory[self.mine])
 
 
-class Write(Structural):
-    """A write into a tensor."""
+class Overwritten(Structural):
+    """A tensor some elements of which were written over, or added to."""
 
     def samples(self, output: Var) -> Samples:
-        """A constant that is written takes the place of what was there; else trying it out will tell."""
-        alone = len(self.inputs) == 1 and self.args[0] is self.inputs[0]
-        return self.inputs[0].samples() if alone else super().samples(output)
+        """As before where constants were written: they belong to the texts whose places they take."""
+        target = self.args[0]
+        if isinstance(target, Var) and self.inputs == (target,):
+            return target.samples()
+        return super().samples(output)
 
 
 def _places(tensor: torch.Tensor) -> tuple[torch.Tensor, int]:
@@ -74,36 +77,60 @@ def _places(tensor: torch.Tensor) -> tuple[torch.Tensor, int]:
     return places.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset()), size
 
 
+def _written(tensor: torch.Tensor) -> torch.Tensor:
+    """Tell of each place of the memory whether it belongs to a tensor."""
+    places, size = _places(tensor)
+    found = torch.zeros(size, dtype=torch.bool, device=tensor.device)
+    found[places.reshape(-1)] = True
+    return found
+
+
+def _under(written: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
+    return written.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset())
+
+
 def write(tape: Tape, again: Callable[..., Any], func: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
     """Run an in-place function on args[0]; `again` runs the out-of-place twin under watch."""
     target = args[0]
-    old = tape.find(target)
-    others: list[tuple[Var | None, torch.Tensor, torch.Tensor]] = []
-    sharing = [var for var in tape.sharing(target) if var is not old and not var.ids]
     base = target._base if target._is_view() else None
-    loose = base is not None and tape.find(base) is None and base.is_floating_point()
-    snapshot = target.clone()
-    for var in sharing:
-        others.append((var, var.value, var.value))
-        tape.keep(var, var.value.clone() if var.needed else var.value)
-    if loose and base is not None:
+    revive(tape, base)
+    old = tape.find(target)
+    fresh = {id(target): target.clone()}  # how each tensor was before the write, which may read what it overwrites
+    written = _written(target)
+    others: list[tuple[Var | None, torch.Tensor, torch.Tensor]] = []
+    if base is not None and tape.find(base) is None and base.is_floating_point():
         others.append((None, base, base.clone()))
+    for var in tape.sharing(target):
+        value = var.value
+        if var is old or var.ids or not bool(_under(written, value).any()):
+            continue
+        before = fresh.setdefault(id(value), value.clone())
+        if tape.find(value) is var:
+            others.append((var, value, before))
+            tape.keep(var, before)
+            tape.put(var)
+        else:  # the tensor was given back by an operation since, such as contiguous, and has a newer name
+            tape.keep(var, before)
     if old is not None:
-        tape.keep(old, snapshot)
+        tape.keep(old, fresh[id(target)])
         tape.put(old)
-    args = swap(args, lambda leaf: snapshot if leaf is target else leaf)
+    args, kwargs = swap((args, kwargs), lambda leaf: fresh.get(id(leaf), leaf))
     if name in WRITES:
         _assign(tape, func, name, target, args, kwargs)
     else:
-        result = again(_twin(name), (snapshot, *args[1:]), kwargs)
+        result = again(_twin(name), args, kwargs)
         new = tape.find(result)
         with torch._C.DisableTorchFunction():
-            target.copy_(result)
+            if result.shape == target.shape:
+                target.copy_(result)
+            else:  # transpose_, squeeze_…
+                func(*(target, *args[1:]), **kwargs)
         if new is not None and new is not old:
             tape.keep(new, target)
             tape.put(new)
     new = tape.find(target)
     if new is not None:
+        tape.written.add(memory(target))
         _alias(tape, new, others)
     return target
 
@@ -117,13 +144,40 @@ def _twin(name: str) -> Callable[..., Any]:
     return twin
 
 
+def revive(tape: Tape, *given: Any) -> None:
+    """Put tensors on the tape that were constants when they were made, and share memory with what was written since."""
+    for leaf in flatten(given):
+        if isinstance(leaf, dict):
+            revive(tape, *leaf.values())
+        elif (
+            isinstance(leaf, torch.Tensor)
+            and tape.find(leaf) is None
+            and leaf.is_floating_point()
+            and memory(leaf) in tape.written
+        ):
+            _follow(tape, leaf)
+
+
+def _follow(tape: Tape, tensor: torch.Tensor) -> None:
+    """Put a tensor on the tape that shares memory with tensors that are there, the largest first, as far as they cover it."""
+    sharing = [var for var in tape.sharing(tensor) if tape.find(var.value) is var and not var.ids]
+    before = tensor.clone()
+    for var in sorted(sharing, key=lambda var: -var.value.numel()):
+        covered = _under(_written(var.value), tensor)
+        if bool(covered.any()):
+            theirs, size = _places(var.value)
+            tape.record(Alias(tape.find(tensor), before, var, _places(tensor)[0], theirs, size), tensor)
+            if bool(covered.all()):
+                break
+
+
 def _assign(tape: Tape, func: Callable[..., Any], name: str, target: torch.Tensor, args: Any, kwargs: Any) -> None:
     def twin(start: torch.Tensor, *rest: Any, **options: Any) -> torch.Tensor:
         fresh = start.clone()
         func(fresh, *rest, **options)
         return fresh
 
-    node = Write(twin, "index_add" if adds(name, args, kwargs) else "slice_scatter", tape, args, kwargs)
+    node = Overwritten(twin, "index_add" if adds(name, args, kwargs) else "slice_scatter", tape, args, kwargs)
     node.constants = True
     with torch._C.DisableTorchFunction():
         func(target, *args[1:], **kwargs)
@@ -134,11 +188,4 @@ def _assign(tape: Tape, func: Callable[..., Any], name: str, target: torch.Tenso
 def _alias(tape: Tape, new: Var, others: list[tuple[Var | None, torch.Tensor, torch.Tensor]]) -> None:
     theirs, size = _places(new.value)
     for old, tensor, before in others:
-        mine, _ = _places(tensor)
-        covered = torch.zeros(size, dtype=torch.bool, device=mine.device)
-        covered[theirs.reshape(-1)] = True
-        if bool(covered[mine].any()):
-            tape.record(Alias(old, before, new, mine, theirs, size), tensor)
-        elif old is not None:
-            tape.keep(old, tensor)
-            tape.put(old)
+        tape.record(Alias(old, before, new, _places(tensor)[0], theirs, size), tensor)

@@ -11,18 +11,16 @@ from types import FunctionType
 from typing import Any
 
 import torch
-from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from textlrp.lrp import attention, embedding, level, normalise, packing, products, recurrent, weighted
+from textlrp.errors import RelevanceError
+from textlrp.lrp import attention, embedding, level, matrices, normalise, packing, products, recurrent, weighted
 from textlrp.lrp.custom import Custom
 from textlrp.lrp.evaluation import TRAINED, in_evaluation
 from textlrp.lrp.ids import follow_ids, write_ids
-from textlrp.lrp.inplace import write
-from textlrp.lrp.maps import DenseMap, GeneralMap
+from textlrp.lrp.inplace import revive, write
 from textlrp.lrp.names import Names
-from textlrp.lrp.numbers import wide
 from textlrp.lrp.pointwise import pointwise
 from textlrp.lrp.structural import flatten, structural
 from textlrp.lrp.tables import (
@@ -39,12 +37,15 @@ from textlrp.lrp.tables import (
     SUMS,
 )
 from textlrp.lrp.tape import Tape, Var
+from textlrp.lrp.transforms import refuse_transformed, transforming
 
 __all__ = ["OPERATIONS", "Watch"]
 
 Handler = Callable[["Watch", Callable[..., Any], str, Any, dict[str, Any]], Any]
 
-_TRANSPOSES: frozenset[Any] = frozenset({torch.Tensor.T, torch.Tensor.mT, torch.Tensor.H, torch.Tensor.mH})
+# Attributes that are tensors of the same numbers, and functions that do the same.
+_ATTRIBUTES: dict[Any, str] = dict.fromkeys((torch.Tensor.T, torch.Tensor.mT, torch.Tensor.H, torch.Tensor.mH), "t")
+_ATTRIBUTES[torch.Tensor.data] = "detach"
 
 
 class Watch(TorchFunctionMode):
@@ -65,20 +66,35 @@ class Watch(TorchFunctionMode):
         name = ALIASES.get(name, name)
         kwargs = kwargs or {}
         tape = self.tape
+        if tape.written:
+            revive(tape, args, kwargs)
         if name == "__get__":
-            known = getattr(func, "__self__", None) in _TRANSPOSES and tape.find(args[0]) is not None
-            return structural(func, "transpose", tape, args, kwargs) if known else func(*args, **kwargs)
+            twin = _ATTRIBUTES.get(getattr(func, "__self__", None))
+            known = None if twin is None else tape.find(args[0])
+            if twin is None or known is None:
+                return func(*args, **kwargs)
+            if known.ids:
+                return follow_ids(self, func, twin, args, kwargs, [known])
+            return structural(func, twin, tape, args, kwargs)
+        if transforming():
+            refuse_transformed(tape, name, args, kwargs)
         if name in IDENTITIES:
             return args[0] if args else kwargs["input"]
         if name in RANDOM and self.random is None:
             self.random = torch.get_rng_state()
             self.random_cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-        if name == "linear":
+        if name == "linear" and not self.names.lost:
             return weighted.linear(tape, self.names, func, args, kwargs)
+        if kwargs and kwargs.get("out") is not None:
+            return self._into(func, args, kwargs)
         leaves = [leaf for leaf in flatten((args, *kwargs.values()) if kwargs else args) if isinstance(leaf, torch.Tensor)]
-        writing = (name.endswith("_") and not name.endswith("__")) or name == "__setitem__"
-        if writing and leaves and self.names.is_state(leaves[0]):
-            return leaves[0]  # the model's own numbers are not touched
+        writing = (name.endswith("_") and not name.endswith("__")) or name in ("__setitem__", "__set__")
+        if leaves and (writing or (kwargs and kwargs.get("inplace") is True)):
+            if writing and self.names.is_state(leaves[0]):
+                return self._spare(leaves)
+            tape.constants.keep(leaves[0])
+        if self.names.lost and name not in CONSTANTS and name != "__len__":
+            self.names.refuse_lost(leaves)
         read = leaves[:1] if name in LIKE else leaves
         tracked = [var for var in map(tape.find, read) if var is not None]
         if not tracked or name in CONSTANTS:
@@ -93,8 +109,8 @@ class Watch(TorchFunctionMode):
             return self._write(func, name, args, kwargs)
         if kwargs.get("inplace") is True and name in POINTWISE:
             kwargs = {key: value for key, value in kwargs.items() if key != "inplace"}
-            twin = getattr(torch.Tensor, f"{name}_", None)
-            return write(tape, lambda _, given, options: self(func, given, options), twin or func, f"{name}_", args, kwargs)
+            in_place = getattr(torch.Tensor, f"{name}_", None)
+            return write(tape, lambda _, given, options: self(func, given, options), in_place or func, f"{name}_", args, kwargs)
         of_ids = all(var.ids for var in tracked)
         handler = OPERATIONS.get(name)
         if handler is not None and (not of_ids or name in READERS):
@@ -158,67 +174,31 @@ class Watch(TorchFunctionMode):
         module = self.names.running()
         return self.names.name(module) or type(module).__name__
 
+    def _spare(self, leaves: list[torch.Tensor]) -> torch.Tensor:
+        """Leave the model's own numbers as they are; note it if they are not those that the model would go on with."""
+        if any(var is not None and not var.ids for var in map(self.tape.find, leaves)):
+            self.names.lose(leaves[0])
+        return leaves[0]
+
+    def _into(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+        """Run a function that has its results put into `out`, and put them there."""
+        out = kwargs["out"]
+        result = self(func, args, {key: value for key, value in kwargs.items() if key != "out"})
+        for target, value in zip(flatten(out), flatten(result), strict=True):
+            if target.shape != value.shape and not self.names.is_state(target):
+                self.tape.constants.keep(target)
+                target.resize_(value.shape)
+            self(torch.Tensor.copy_, (target, value), {})
+        return out
+
     def _write(self, func: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
+        if name == "__set__":
+            if getattr(func, "__self__", None) is torch.Tensor.data:
+                raise RelevanceError(f"{self.place()} sets .data of or to an activation, which cannot be followed; use copy_()")
+            return func(*args, **kwargs)
         if not args[0].is_floating_point():
             return write_ids(self, func, name, args, kwargs)
         return write(self.tape, lambda twin, given, options: self(twin, given, options), func, name, args, kwargs)
-
-
-def _matmul(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwargs: dict[str, Any]) -> Any:
-    """Run a matrix product: with weights (a rule), with a constant (linear), of two activations (a gate, or a rule "
-    "for products)."""
-    a, b = (*args, *(kwargs[key] for key in ("input", "other", "mat2", "vec2") if key in kwargs))[:2]
-    return _two(watch, lambda one, two: func(one, two), name, a, b)
-
-
-def _einsum(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwargs: dict[str, Any]) -> Any:
-    """Run einsum of one or two operands."""
-    operands = args[1] if len(args) == 2 and isinstance(args[1], (tuple, list)) else args[1:]
-    if not isinstance(args[0], str) or len(operands) > 2:
-        return NotImplemented
-    if len(operands) == 1:
-        return structural(lambda one: torch.einsum(args[0], one), "einsum", watch.tape, tuple(operands), {})
-    return _two(watch, lambda one, two: torch.einsum(args[0], one, two), "einsum", *operands)
-
-
-def _two(
-    watch: Watch, function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], name: str, a: torch.Tensor, b: torch.Tensor
-) -> Any:
-    tape, names = watch.tape, watch.names
-    left, right = tape.find(a), tape.find(b)
-    value = function(a, b)
-    if left is not None and right is not None:
-        products.bilinear(tape, function, name, watch.place(), left, right, value, uniform=watch.uniform)
-        return value
-    var, constant = (left, b) if left is not None else (right, a)
-    assert var is not None
-    if not (names.is_parameter(constant) or (left is not None and name == "matmul" and b.dim() == 2)):
-        return structural(function, "einsum", tape, (a, b), {})
-    weight = wide(constant.detach())
-    if left is not None and name == "matmul" and b.dim() == 2:
-        linear: Any = DenseMap(weight.t(), None)
-    elif left is not None:
-        linear = GeneralMap(weight, None, function)
-    else:
-        linear = GeneralMap(weight, None, lambda x, w: function(w, x))
-    tape.record(weighted.Weighted(nn.Linear, linear, var, name, names.layer(constant, name)), value)
-    return value
-
-
-def _sum_of(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwargs: dict[str, Any]) -> Any:
-    """Run addmm, baddbmm, addmv…: a sum of a tensor and a product, one after the other."""
-    beta, factor = kwargs.get("beta", 1), kwargs.get("value", kwargs.get("alpha", 1))
-    named = (
-        "input",
-        *(key for key in ("mat1", "batch1", "mat", "tensor1", "mat2", "batch2", "vec", "tensor2") if key in kwargs),
-    )
-    given: list[Any] = [*args, *(kwargs[key] for key in named if key in kwargs)]
-    start, one, other = given
-    with watch:
-        product = one * other if name == "addcmul" else torch.matmul(one, other)
-        if name == "addbmm":
-            product = product.sum(0)
-        return (start if beta == 1 else start * beta) + (product if factor == 1 else product * factor)
 
 
 def _attention(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -275,7 +255,7 @@ def _table() -> dict[str, Handler]:
         "_pack_padded_sequence": lambda w, f, n, a, k: packing.pack_padded_sequence(w.tape, a),
         "_pad_packed_sequence": lambda w, f, n, a, k: packing.pad_packed_sequence(w.tape, a),
         "batch_norm": lambda w, f, n, a, k: normalise.batch_norm(f, w.tape, w.names, a, k),
-        "einsum": _einsum,
+        "einsum": matrices.einsum,
         "multi_head_attention_forward": _attention,
         "scaled_dot_product_attention": _dot_product_attention,
         "add": _sum_gate,
@@ -286,8 +266,8 @@ def _table() -> dict[str, Handler]:
     table |= dict.fromkeys(("softmax", "log_softmax"), lambda w, f, n, a, k: attention.softmax(f, n, w.tape, a, k))
     multiply: Handler = lambda w, f, n, a, k: products.product(f, n, w.tape, w.place, a, k)  # noqa: E731
     table |= dict.fromkeys(("mul", "div"), multiply)
-    table |= dict.fromkeys(("matmul", "__rmatmul__", "bmm", "dot", "inner"), _matmul)
-    table |= dict.fromkeys(("addmm", "baddbmm", "addmv", "addbmm", "addcmul"), _sum_of)
+    table |= dict.fromkeys(("matmul", "__rmatmul__", "bmm", "dot", "inner"), matrices.matmul)
+    table |= dict.fromkeys(("addmm", "baddbmm", "addmv", "addbmm", "addcmul"), matrices.sum_of)
     table |= dict.fromkeys(("sub", "rsub"), _negative)
     return table
 

@@ -8,6 +8,7 @@ embeddings) or shared do not matter. Functional code that holds parameters itsel
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from functools import cached_property
 from types import CodeType
 
@@ -15,6 +16,7 @@ import torch
 from torch import nn
 
 from textlrp.errors import RelevanceError
+from textlrp.lrp.constants import memory
 
 __all__ = ["Names"]
 
@@ -30,6 +32,7 @@ class Names:
         self.batch = batch
         self._modules: dict[int, tuple[str, nn.Module]] = {}
         self._buffers: dict[int, torch.Tensor] = {}  # as they are before the model runs
+        self.lost: set[int] = set()  # memories of state that activations were to be written into
         self.compiled = False  # whether parts of it are wrapped by torch.compile
         self._visit(module, "")
 
@@ -82,9 +85,30 @@ class Names:
         """Tell whether a tensor is a parameter of the model, or a view of one."""
         return id(tensor) in self._owners or (tensor._is_view() and id(tensor._base) in self._owners)
 
+    @cached_property
+    def _state(self) -> dict[int, torch.Tensor]:
+        """By their memory, all parameters and buffers, which are held here lest another tensor gets that memory."""
+        parameters = (each for module in self._modules.values() for each in module[1]._parameters.values())
+        state = {memory(each): each for each in (*parameters, *self._buffers.values()) if each is not None}
+        state.pop(0, None)
+        return state
+
     def is_state(self, tensor: torch.Tensor) -> bool:
-        """Tell whether a tensor is a parameter or a buffer of the model."""
-        return id(tensor) in self._owners or id(tensor) in self._buffers
+        """Tell whether a tensor shares memory with a parameter or a buffer of the model: itself, a view, weight.data…"""
+        return id(tensor) in self._owners or id(tensor) in self._buffers or memory(tensor) in self._state
+
+    def lose(self, state: torch.Tensor) -> None:
+        """Note that activations were to be written into the state of the model, and were not."""
+        self.lost.add(memory(state))
+
+    def refuse_lost(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Raise if the model reads state that it would have written activations into."""
+        if any(memory(each) in self.lost for each in tensors):
+            raise RelevanceError(
+                f"{self.name(self.running()) or type(self._module).__name__} writes activations into a buffer or parameter "
+                "of the model and reads it afterwards, but an explanation leaves the model as it is; write into a copy, "
+                "such as memory = self.memory.clone(), or call eval() before if it does so in training only"
+            )
 
     def layer(self, weight: torch.Tensor | None, operation: str) -> tuple[str, nn.Module]:
         """Return name and module of the layer that runs `operation` with `weight`."""

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
+from textlrp.lrp.constants import Constants, memory
+
 if TYPE_CHECKING:
     from textlrp.lrp.run import Run
 
@@ -126,11 +128,21 @@ class Var:
     def samples(self) -> Samples:
         """Return which text each element belongs to."""
         if self._samples is None:
-            assert self.node is not None
-            self._samples = self.node.samples(self)
+            waiting = [self]
+            while (first := waiting[-1]._before()) is not None:  # from the earliest on: a long loop is not a deep recursion
+                waiting.append(first)
+            for var in reversed(waiting):
+                assert var.node is not None
+                var._samples = var.node.samples(var)
+            assert isinstance(self._samples, Samples)
         elif not isinstance(self._samples, Samples):
             self._samples = self._samples()
         return self._samples
+
+    def _before(self) -> Var | None:
+        """Return the first input of the node, if it has to be asked first."""
+        first = self.node.inputs[0] if self.node is not None and self.node.inputs else None
+        return first if first is not None and first._samples is None else None
 
     def add(self, c: torch.Tensor | None = None, r: torch.Tensor | None = None) -> None:
         """Take relevance that comes back: a carry, relevance proper, or both."""
@@ -188,9 +200,11 @@ class Tape:
         self.lean = lean  # whether all relevance is a carry, by rules that do not read a layer's input
         self.named = named  # whether anybody asks for the names of layers
         self.nodes: list[Node] = []
+        self.constants = Constants(self.nodes)
         self._vars: dict[int, Var] = {}
         self._order: list[Var] = []
         self._indexed = 0
+        self.written: set[int] = set()  # memories that activations were written into
         self._by_storage: dict[int, list[Var]] = {}
         self._made: dict[int, torch.Tensor] = {}
 
@@ -256,9 +270,10 @@ class Tape:
         self._vars[id(value)].summed = like is None or like.summed
 
     def sharing(self, tensor: torch.Tensor) -> list[Var]:
-        """Return the tensors known so far that share memory with `tensor`, newest versions only."""
+        """Return all that is known so far of tensors that share memory with `tensor`, each once."""
         for var in self._order[self._indexed :]:
-            self._by_storage.setdefault(var.value.untyped_storage().data_ptr(), []).append(var)
+            self._by_storage.setdefault(memory(var.value), []).append(var)
         self._indexed = len(self._order)
-        held = self._by_storage.get(tensor.untyped_storage().data_ptr(), [])
-        return [var for var in held if self.find(var.value) is var]
+        here = memory(tensor)
+        self._by_storage[here] = [var for var in dict.fromkeys(self._by_storage.get(here, [])) if memory(var.value) == here]
+        return list(self._by_storage[here])
