@@ -62,7 +62,6 @@ def write_ids(watch: Watch, func: Callable[..., Any], name: str, args: Any, kwar
     known, source = tape.find(target), tape.find(args[at]) if at < len(args) else None
     if known is None and (source is None or not source.ids or target.dtype == torch.bool):
         return func(*args, **kwargs)
-    tape.settle()
     sharing = [var for var in tape.sharing(target) if var is not known and var.ids]
     positions = torch.full_like(target, -1, dtype=torch.long) if known is None else known.positions
     if known is not None:  # what was looked up before keeps its positions

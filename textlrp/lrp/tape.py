@@ -259,12 +259,6 @@ class Tape:
         elif writing and given:
             self._made.pop(id(given[0]), None)
 
-    def settle(self) -> None:
-        """Work out all positions of ids that were put off, before one of them is lost."""
-        for var in self._order:
-            if var.ids:
-                var.positions  # noqa: B018
-
     def summed(self, value: torch.Tensor, like: Var | None = None) -> None:
         """Say that of this tensor only the relevance summed over the last axis matters, if that is so of `like`."""
         self._vars[id(value)].summed = like is None or like.summed
