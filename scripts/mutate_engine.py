@@ -211,7 +211,6 @@ MUTATIONS = [
     Mutation("ids: an index that is written to later", "ids", "if indexed:", "if False:"),
     Mutation("in place: what is read is what is overwritten", "inplace", "fresh.get(id(leaf), leaf)", "leaf"),
     Mutation("constants: count as they are written later", "mode", "tape.constants.keep(leaves[0])", "pass"),
-    Mutation("to, expand_as: the reference is a source", "structural", "if name in LIKE:", "if False:"),
     Mutation("constants: run as in training", "mode", "if name in TRAINED:", "if False:"),
     Mutation("forward: the workspace under autocast", "forward", ' and not torch.is_autocast_enabled("cpu")', ""),
     Mutation("forward, step by step: faint states", "forward_steps", ">= _FAINT", ">= 0.0"),
