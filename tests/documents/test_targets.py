@@ -14,6 +14,7 @@ from click.testing import CliRunner
 import textlrp
 from textlrp.cli.topics import topics
 from textlrp.documents import compare_targets, plot, report_topics
+from textlrp.documents.targets import TargetsCompared
 from textlrp.errors import InputError, TextLRPError
 
 from .conftest import SUBJECTS, Documents
@@ -112,3 +113,15 @@ def test_the_command_prints_words_neighbours_and_targets(documents: Documents, t
 def test_a_plot_of_an_unknown_kind_is_refused_before_anything_is_done() -> None:
     with pytest.raises(TextLRPError, match=r"\.png, \.svg, \.pdf"):
         CliRunner().invoke(topics, ["--data", "nowhere.csv", "--plot", "p.jpg"], catch_exceptions=False)
+
+
+def test_where_no_relevance_varies_there_is_no_correlation_rather_than_nan() -> None:
+    found = TargetsCompared((0.1,), {"predicted": np.ones((2, 1)), "winner": np.zeros((2, 1))}, np.full(2, np.nan))
+    assert found.to_dict()["agreement"] is None
+    assert "nan" not in found.in_words()
+
+
+def test_the_numbers_of_one_document_alone_are_json() -> None:
+    found = TargetsCompared((0.1,), {"predicted": np.ones((1, 1)), "winner": np.zeros((1, 1))}, np.ones(1))
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["predicted_minus_winner"] == [1.0, None]
+    assert "nan" not in found.in_words()

@@ -59,22 +59,32 @@ class TargetsCompared:
     def in_words(self) -> str:
         """Say which target won, in one sentence."""
         gap, half = self.difference()
-        size = f"by {100 * abs(gap):.1f} ± {100 * half:.1f} points of documents kept"
+        spread = "" if np.isnan(half) else f" ± {100 * half:.1f}"  # of one document there is none
+        size = f"by {100 * abs(gap):.1f}{spread} points of documents kept"
         if not abs(gap) > half:
             verdict = f"no difference between the two targets can be told ({size})"
         elif gap > 0:
             verdict = f"the margin over the next class finds the words that decide better than the class's own score, {size}"
         else:
             verdict = f"the class's own score finds the words that decide better than its margin over the next, {size}"
-        return (
-            f"{verdict}; relevance for the winner and for the runner-up correlates at {float(np.nanmean(self.agreement)):+.2f}."
-        )
+        mean = self.mean_agreement()
+        found = "nowhere varies enough to be correlated" if mean is None else f"correlates at {mean:+.2f}"
+        return f"{verdict}; relevance for the winner and for the runner-up {found}."
+
+    def mean_agreement(self) -> float | None:
+        """Return the mean correlation over the documents that have one; None where none has."""
+        known = self.agreement[~np.isnan(self.agreement)]
+        return float(known.mean()) if len(known) else None
 
     def to_dict(self) -> dict[str, Any]:
         """Give numbers and lists."""
         gap, half = self.difference()
-        agreement = float(np.nanmean(self.agreement))
-        return {"shares": list(self.shares), "kept": self.kept, "predicted_minus_winner": [gap, half], "agreement": agreement}
+        found = {
+            "shares": list(self.shares),
+            "kept": self.kept,
+            "predicted_minus_winner": [gap, None if np.isnan(half) else half],
+        }
+        return {**found, "agreement": self.mean_agreement()}
 
 
 def compare_targets(

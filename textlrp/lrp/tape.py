@@ -61,7 +61,7 @@ class Samples:
             if self.index is None:
                 return amount
         assert self.index is not None
-        index = self.index.reshape(-1).clamp(max=batch - 1)
+        index = self.index.reshape(-1).clamp(max=batch - 1)  # a buffer may have rows beyond the texts: nobody's
         return amount.new_zeros(batch).index_add_(0, index, amount.reshape(-1))
 
     @staticmethod
